@@ -1,0 +1,5 @@
+std = "lua54"
+max_line_length = 110
+exclude_files = { "build*/", "bindings/meta/" }
+files["tests/"] = { std = "+busted" }
+ignore = { "212/self", "212/_.*", "213/_.*" }
