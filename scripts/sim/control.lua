@@ -1,0 +1,45 @@
+--- The cloud's own controls, for sim.lua and for tests: status, stop, planted faults. They need the key
+-- that lies beside the state (0600), so that no other user of the machine can use them.
+local crypto  = require "aci.crypto"
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local service = require "sim.service"
+
+local control = service { name = "control", host = "control.acihost.local" }
+
+--- The host under which the controls answer.
+control.HOST = "control.acihost.local"
+
+function control.before(req)
+   local given = req.headers["x-control-key"] or ""
+   refuse.unless(req.inside or crypto.equal(given, req.cloud.control_key or crypto.uuid4()), 403,
+      "Forbidden",
+      "The control key is missing or wrong.")
+end
+
+control:route("GET /status", { anonymous = true }, function(req)
+   local cloud = req.cloud
+   local counts = req.state.db:rows(
+      "SELECT type, COUNT(*) AS count FROM resources GROUP BY type ORDER BY type")
+   return 200, { factor = cloud.factor, strict = cloud.strict, prefect = cloud.prefect, ports = cloud.ports,
+      resources = json.array(counts) }
+end)
+
+control:route("POST /stop", { anonymous = true, write = false }, function(req)
+   req.cloud.stopping = true
+   return 202, { stopping = true }
+end)
+
+control:route("POST /faults", { anonymous = true, write = false }, function(req)
+   local rule = req:json()
+   refuse.unless(type(rule.match) == "string", 400, "BadRequest", "A fault has a match.")
+   req.cloud.faults:plant(rule)
+   return 201, rule
+end)
+
+control:route("DELETE /faults", { anonymous = true, write = false }, function(req)
+   req.cloud.faults:clear()
+   return 204
+end)
+
+return control

@@ -1,0 +1,99 @@
+--- Faults planted in the local cloud, to see what a client does about them.
+--
+--    { match = "PUT .*vaults", status = 429, times = 3, retry_after = 2 }
+--
+-- `match` is a Lua pattern on "METHOD https://host/path?query" (or on "METHOD /path" alone), case does not
+-- matter. Others: code, message, headers, delay (seconds before going on), drop (the connection is closed
+-- unanswered), after (the request is carried out and only then the fault strikes: the answer is lost),
+-- skip (let so many pass).
+local task   = require "aci.task"
+local refuse = require "sim.refuse"
+
+local faults = {}
+
+local methods = {}
+methods.__index = methods
+
+function faults.new()
+   return setmetatable({ rules = {} }, methods)
+end
+
+--- Plants a fault; it goes away after `times` strikes (default 1).
+function methods:plant(rule)
+   assert(type(rule.match) == "string", "a fault has a match")
+   rule.times, rule.skip = rule.times or 1, rule.skip or 0
+   self.rules[#self.rules + 1] = rule
+   return rule
+end
+
+--- Takes all faults away.
+function methods:clear()
+   self.rules = {}
+end
+
+local function hits(rule, req)
+   local path = ("%s %s"):format(req.method, req.target):lower()
+   local whole = ("%s https://%s%s"):format(req.method, req.host, req.target):lower()
+   local pattern = rule.match:lower()
+   return path:find(pattern) or whole:find(pattern)
+end
+
+local function take(self, req)
+   for index, rule in ipairs(self.rules) do
+      if hits(rule, req) then
+         if rule.skip > 0 then
+            rule.skip = rule.skip - 1
+         else
+            rule.times = rule.times - 1
+            if rule.times <= 0 then
+               table.remove(self.rules, index)
+            end
+            return rule
+         end
+      end
+   end
+end
+
+local TEXTS = {
+   [429] = { "TooManyRequests", "Too many requests. Please try again later." },
+   [500] = { "InternalServerError", "The server encountered an internal error. Please retry the request." },
+   [503] = { "ServiceUnavailable", "The service is temporarily unavailable." },
+}
+
+-- Raises the refusal of a fault.
+function faults.raise(rule, req)
+   if rule.drop then
+      req.dropped = true
+      refuse.with { status = 499, code = "Dropped",
+         message = "The connection was closed by a planted fault." }
+   end
+   if not rule.status then
+      return
+   end
+   local text = TEXTS[rule.status] or { "PlantedFault", "A planted fault." }
+   local headers = {}
+   for name, value in pairs(rule.headers or {}) do
+      headers[name] = value
+   end
+   headers["Retry-After"] = rule.retry_after and tostring(rule.retry_after) or nil
+   refuse.with { status = rule.status, code = rule.code or text[1], message = rule.message or text[2],
+      headers = headers }
+end
+
+--- Lets a planted fault strike a request, where one matches.
+function methods:strike(req)
+   local rule = #self.rules > 0 and not req.inside and take(self, req)
+   if not rule then
+      return
+   end
+   if rule.delay then
+      task.sleep(rule.delay)
+   end
+   if rule.after then
+      req.fault = rule
+   else
+      faults.raise(rule, req)
+   end
+end
+
+return faults
