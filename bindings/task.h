@@ -1,0 +1,30 @@
+/* Shared by task.c (tasks), waitables.c (timer, event, signal) and interruptible.c (Ctrl-C). */
+#ifndef ACI_TASK_H
+#define ACI_TASK_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+
+/* The Lua thread that runs now; the Ctrl-C handler sets its hook there. */
+extern lua_State *volatile aci_running;
+
+/* lua_resume with `aci_running` kept right. */
+int aci_resume(lua_State *co, lua_State *from, int arguments, int *results);
+
+/* True while the main chunk (no task) runs. */
+bool aci_in_main(void);
+
+/* Raises the one error object of kind interrupted; in the main chunk it is over then. */
+int aci_interrupt_raise(lua_State *L);
+
+/* Raises the one error object by which a canceled task unwinds. */
+int aci_cancel_raise(lua_State *L);
+
+/* Is the value one of these two objects, which no pcall may keep? */
+bool aci_unstoppable(lua_State *L, int index);
+
+/* Push the constructors of waitables.c into the table on top of the stack. */
+void aci_waitables_register(lua_State *L);
+
+#endif

@@ -1,0 +1,17 @@
+# ROOT, FILES (relative .lua paths) -> OUT: one C table of module name, source and size.
+# Byte for byte, so that line numbers in tracebacks are those of the files.
+set(table "")
+set(code "#include \"state.h\"\n\n")
+set(i 0)
+foreach(file IN LISTS FILES)
+  file(READ ${ROOT}/${file} hex HEX)
+  string(LENGTH "${hex}" size)
+  math(EXPR size "${size} / 2")
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(REGEX REPLACE "\\.lua$" "" module "${file}")
+  string(REPLACE "/" "." module "${module}")
+  string(APPEND code "static const unsigned char source_${i}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"${module}\", source_${i}, ${size}},\n")
+  math(EXPR i "${i} + 1")
+endforeach()
+file(WRITE ${OUT} "${code}\nconst struct aci_source_text aci_embedded[] = {\n${table}    {0, 0, 0},\n};\n")

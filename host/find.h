@@ -1,0 +1,21 @@
+/* Which file a script's name means, and where the program's own scripts are. */
+#ifndef ACI_FIND_H
+#define ACI_FIND_H
+
+#include <lua.h>
+
+/* Pushes the folder of the installed scripts (in a build tree: the repository's), or nil. */
+void aci_scripts_push(lua_State *L);
+
+/* Pushes the file that `name` means and returns it. With a '/' it is that file; NAME.lua in this
+ * folder; else NAME.lua in ./scripts and the installed scripts. What is nowhere stays as it is,
+ * so that opening it gives lua's own message. */
+const char *aci_script_find(lua_State *L, const char *name);
+
+/* Puts the script's own folder, ./scripts and the installed scripts before package.path. */
+void aci_script_path(lua_State *L, const char *script);
+
+/* --eject NAME: copies a script or step out for editing. Returns the exit code. */
+int aci_eject(lua_State *L, const char *program, const char *name);
+
+#endif
