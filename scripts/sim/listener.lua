@@ -25,7 +25,8 @@ local function authority(home)
    return { certificate = certificate, key = secret.is(key) and key or secret.new(key) }
 end
 
-local TAKEN = "the local cloud's port %s (%s) is taken by another program: %s. End that program, or give the "
+local TAKEN = "the local cloud's port %s (%s) is taken by another program: %s. End that program, or "
+   .. "give the "
    .. "cloud new ports with `sim.lua reset`"
 
 -- A port is chosen once and kept: addresses in blocks and shells stay true.
@@ -90,7 +91,8 @@ end
 function listener.open(cloud)
    local tls = { ca = authority(cloud.home) }
    local self = setmetatable({ cloud = cloud, servers = {} }, methods)
-   local wanted = { { "https", { tls = tls } }, { "proxy", { tls = tls, proxy = true } }, { "prefect", {} } }
+   local wanted = { { "https", { tls = tls } }, { "proxy", { tls = tls, proxy = true } }, { "prefect",
+      {} } }
    for _, row in ipairs(wanted) do
       local opened, err = listen(cloud, row[1], row[2])
       if not opened then

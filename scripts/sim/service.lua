@@ -14,9 +14,11 @@
 --       forbidden    = function(req, action, scope) refuse(403, ...) end,
 --    }
 --    kv:route("PUT /secrets/:name", { data_action = "Microsoft.KeyVault/..." }, function(req)
---       return 200, body, headers    -- a table is encoded as JSON, a string or { file = path } goes as it is
+--       return 200, body, headers    -- a table is encoded as JSON, a string or {
+--          file = path } goes as it is
 --    end)
---    kv:job("purge", function(cloud, data) ... end)    -- run when state:later("purge", seconds, data) is due
+--    kv:job("purge", function(cloud, data) ... end)    -- run when state:later("purge", seconds,
+--       data) is due
 --    return kv                                         -- and its name goes into sim/services.lua
 --
 -- Optional members of a service: `headers(req, status) -> map` for every answer, `before(req, route)` run

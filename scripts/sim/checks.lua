@@ -1,0 +1,111 @@
+--- What ARM asks of every request and every body before a resource provider sees it.
+local locations = require "sim.locations"
+local refuse    = require "sim.refuse"
+local registry  = require "sim.registry"
+
+local checks = {}
+
+--- The subscription of the path, refused when it is not ours.
+function checks.subscription(req)
+   local given = req.params.subscription
+   if given and given:lower() ~= req.state:setting "subscription" then
+      refuse(404, "SubscriptionNotFound", ("The subscription '%s' could not be found."):format(given))
+   end
+end
+
+--- What ARM asks of every request before it asks for rights.
+function checks.before(req)
+   refuse.unless((req.query["api-version"] or "") ~= "", 400, "MissingApiVersionParameter",
+      "The api-version query parameter (?api-version=) is required for all requests.")
+   checks.subscription(req)
+end
+
+--- The resource group of an id, or a refusal.
+function checks.group(req, name)
+   local id = ("/subscriptions/%s/resourceGroups/%s"):format(req.state:setting "subscription", name)
+   return refuse.unless(req.state:resource(id), 404, "ResourceGroupNotFound",
+      ("Resource group '%s' could not be found."):format(name))
+end
+
+local function listed(versions, version)
+   for _, known in ipairs(versions) do
+      if known:lower() == version:lower() then
+         return true
+      end
+   end
+   return false
+end
+
+local NO_PROVIDER = "No registered resource provider found for location '%s' and API version '%s' for "
+   .. "type '%s'. The supported api-versions are '%s'. The supported locations are '%s'."
+
+--- Refuses an api-version that the type does not have.
+function checks.version(definition, version, location)
+   if not listed(definition.versions, version) then
+      refuse(400, "NoRegisteredProviderFound", NO_PROVIDER:format(location or "", version, definition.type,
+         table.concat(definition.versions, ", "), table.concat(locations.all(), ", ")))
+   end
+end
+
+--- Refuses an api-version of a Microsoft.Resources-level route.
+function checks.resource_version(req, versions)
+   local given = req.query["api-version"]
+   refuse.unless(listed(versions, given), 400, "InvalidApiVersionParameter",
+      ("The api-version '%s' is invalid. The supported versions are '%s'."):format(given,
+      table.concat(versions, ",")))
+end
+
+--- The state of a namespace: "NotRegistered", "Registering", "Registered".
+function checks.registration(state, namespace)
+   local known = registry.namespaces[namespace:lower()]
+   if known and known.free then
+      return "Registered"
+   end
+   local since = tonumber(state:setting("registered." .. namespace:lower()) or nil)
+   if not since then
+      return "NotRegistered"
+   end
+   return since <= state:now() and "Registered" or "Registering"
+end
+
+local NOT_REGISTERED = "The subscription is not registered to use namespace '%s'. See "
+   .. "https://aka.ms/rps-not-found for how to register subscriptions."
+
+--- Refuses writes while the namespace is not registered.
+function checks.registered(req, namespace)
+   if checks.registration(req.state, namespace) == "NotRegistered" then
+      local message = NOT_REGISTERED:format(namespace)
+      refuse.with { status = 409, code = "MissingSubscriptionRegistration", message = message,
+         details = { { code = "MissingSubscriptionRegistration", target = namespace, message = message } } }
+   end
+end
+
+--- Refuses writes in a group that is being deleted.
+function checks.group_alive(group)
+   refuse.when(group.busy and group.pending == "Deleting", 409, "ResourceGroupBeingDeleted",
+      ("The resource group '%s' is in deprovisioning state and cannot perform this "
+         .. "operation."):format(group.name))
+end
+
+--- Refuses a body without a location, with an unknown one, or with another one than the resource has.
+function checks.location(r)
+   local given = r.body.location
+   refuse.unless(type(given) == "string" and given ~= "", 400, "LocationRequired",
+      "The location property is required for this definition.")
+   if not locations.exists(given) then
+      refuse(400, "LocationNotAvailableForResourceType", ("The provided location '%s' is not available "
+         .. "for resource "
+         .. "type '%s'. List of available regions for the resource type is '%s'."):format(given, r.type,
+         table.concat(locations.all(), ",")))
+   end
+   r.location = locations.short(given)
+   if r.old and r.old.body.location and r.old.body.location ~= r.location then
+      refuse(409, "InvalidResourceLocation", ("The resource '%s' already exists in location '%s' in "
+         .. "resource group "
+         .. "'%s'. A resource with the same name cannot be created in location '%s'. Please select a "
+         .. "new resource "
+         .. "name."):format(r.name, r.old.body.location, r.group, r.location))
+   end
+end
+
+return checks
