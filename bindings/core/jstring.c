@@ -115,7 +115,19 @@ const char *aci_string_plain(const char *at, const char *end) {
     return at;
 }
 
-/* The length of the character that ended a plain run; 0 with the message set. */
+size_t aci_utf8_run(const char *at, const char *end) {
+    const char *start = at;
+    while (at < end && (unsigned char)*at >= 0x80) {
+        size_t bytes = aci_utf8_length(at, end);
+        if (bytes == 0) {
+            break;
+        }
+        at += bytes;
+    }
+    return (size_t)(at - start);
+}
+
+/* The length of what ended a plain run; 0 with the message set. */
 static size_t check_special(const char *at, const char *end, bool line_breaks,
                             const char **message) {
     unsigned char c = (unsigned char)*at;
@@ -123,7 +135,7 @@ static size_t check_special(const char *at, const char *end, bool line_breaks,
         return check_escape(at, end, message);
     }
     if (c >= 0x80) {
-        size_t bytes = aci_utf8_length(at, end);
+        size_t bytes = aci_utf8_run(at, end);
         *message = bytes ? NULL : "not valid UTF-8";
         return bytes;
     }

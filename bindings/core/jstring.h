@@ -9,6 +9,9 @@
  * surrogate, beyond U+10FFFF). Needs at < end. */
 size_t aci_utf8_length(const char *at, const char *end);
 
+/* How many bytes from `at` on are whole UTF-8 characters beyond ASCII. */
+size_t aci_utf8_run(const char *at, const char *end);
+
 /* Write a code point as UTF-8; returns the bytes written, 1 to 4. */
 size_t aci_utf8_write(unsigned code, char *out);
 

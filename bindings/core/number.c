@@ -1,7 +1,7 @@
 /* Numbers as JSON writes them: see number.h. */
-#define _GNU_SOURCE /* strtod_l */
 #include "number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -181,16 +181,40 @@ static size_t write_decimal(uint64_t digits, size_t places, char *out) {
 }
 
 /* Most floats that people write are a small integer over a small power of ten. Looking for it
- * from few places to many finds the shortest, and dividing proves that it reads back. */
-static size_t write_short(double value, char *out) {
-    for (size_t places = 0; places <= EXACT_POWER - 1; places++) {
-        double scaled = value * powers[places];
+ * from few places to many finds the shortest, and dividing proves that it reads back. Where there
+ * is none, *places is how far it looked. */
+static size_t write_short(double value, int *places, char *out) {
+    for (*places = 0; *places < EXACT_POWER; ++*places) {
+        double scaled = value * powers[*places];
         if (scaled >= (double)EXACT_LIMIT) {
             return 0;
         }
         uint64_t digits = (uint64_t)(scaled + 0.5);
-        if ((double)digits / powers[places] == value) {
-            return write_decimal(digits, places, out);
+        if ((double)digits / powers[*places] == value) {
+            return write_decimal(digits, (size_t)*places, out);
+        }
+    }
+    return 0;
+}
+
+__extension__ typedef unsigned __int128 wide;
+
+/* The same with more digits than a double holds, in exact arithmetic: for 1e-5 <= value < 1e15
+ * every product fits 128 bits. digits / 10^places reads back as value = mantissa / 2^shift if it
+ * is nearer than half a step, 1 / 2^(shift + 1). */
+static size_t write_exact(double value, int places, char *out) {
+    int exponent;
+    uint64_t mantissa = (uint64_t)ldexp(frexp(value, &exponent), 53);
+    int shift = 53 - exponent;
+    if (mantissa == EXACT_LIMIT / 2) {
+        return 0; /* a power of two: the step below it is half as wide */
+    }
+    for (; places <= EXACT_POWER; places++) {
+        wide power = (wide)powers[places], exact = mantissa * power;
+        wide digits = (exact + ((wide)1 << (shift - 1))) >> shift, near = digits << shift;
+        wide away = near > exact ? near - exact : exact - near;
+        if (2 * away < power) {
+            return write_decimal((uint64_t)digits, (size_t)places, out);
         }
     }
     return 0;
@@ -198,8 +222,8 @@ static size_t write_short(double value, char *out) {
 
 static size_t write_long(double value, char *out) {
     locale_t before = uselocale(c_locale());
-    int length = 0;
-    for (int precision = 15; precision <= 17; precision++) {
+    int length = 0, fewest = value < DBL_MIN ? 1 : 15; /* subnormals have fewer digits */
+    for (int precision = fewest; precision <= 17; precision++) {
         length = snprintf(out, ACI_NUMBER_ROOM, "%.*g", precision, value);
         if (precision == 17 || strtod_l(out, NULL, c_locale()) == value) {
             break;
@@ -213,11 +237,18 @@ static size_t write_long(double value, char *out) {
     return (size_t)length;
 }
 
+static size_t write_positive(double value, char *out) {
+    int places;
+    size_t length = 0;
+    if (value == 0 || (value >= 1e-5 && value < 1e15)) {
+        length = write_short(value, &places, out);
+        length = length ? length : write_exact(value, places ? places - 1 : 0, out);
+    }
+    return length ? length : write_long(value, out);
+}
+
 size_t aci_number_write_float(double value, char *out) {
     size_t sign = signbit(value) != 0;
     *out = '-';
-    value = fabs(value);
-    size_t length =
-        value == 0 || (value >= 1e-5 && value < 1e15) ? write_short(value, out + sign) : 0;
-    return sign + (length ? length : write_long(value, out + sign));
+    return sign + write_positive(fabs(value), out + sign);
 }

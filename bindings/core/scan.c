@@ -223,7 +223,8 @@ static aci_token wrong_value(aci_scan *scan) {
     case '\'':
         return fail(scan, "strings need double quotes");
     case '/':
-        return fail(scan, "comments are not allowed here");
+        return fail(scan, scan->options & ACI_SCAN_COMMENTS ? "expected a value"
+                                                            : "comments are not allowed here");
     default:
         return is_name_byte(*scan->at, true) ? unknown_word(scan) : fail(scan, "expected a value");
     }
