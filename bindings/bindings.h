@@ -28,6 +28,7 @@ int luaopen_aci_json(lua_State *L);
 int luaopen_aci_process(lua_State *L);
 int luaopen_aci_secret(lua_State *L);
 int luaopen_aci_server(lua_State *L);
+int luaopen_aci_spawn(lua_State *L);
 int luaopen_aci_store(lua_State *L);
 int luaopen_aci_task(lua_State *L);
 int luaopen_aci_template(lua_State *L);

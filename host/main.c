@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <lua.h>
 
 #include "bindings.h"
+#include "core/launch.h"
 #include "find.h"
 #include "repl.h"
 #include "run.h"
@@ -250,16 +250,6 @@ static int protected_main(lua_State *L) {
     return 1;
 }
 
-/* Many transfers at once need descriptors; a desktop's soft limit is 1,024. */
-static void raise_descriptor_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        if (limit.rlim_cur < 65536)
-            limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int panic(lua_State *L) {
     fprintf(stderr, "acihost: unprotected error, a bug in acihost: %s\n", lua_tostring(L, -1));
     return 0;
@@ -275,7 +265,7 @@ int main(int argc, char **argv) {
     }
     lua_atpanic(L, panic);
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    aci_raise_descriptor_limit();
     if (argv[0] && argv[0][0])
         program = argv[0];
     lua_pushcfunction(L, protected_main);
