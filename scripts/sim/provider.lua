@@ -17,6 +17,7 @@
 --       removed = function(cloud, row) ... end,  -- also when its group goes: end processes, soft-delete,
 --          ...
 --       patch = function(req, r) ... end,        -- default: tags
+--       implicit = true,                         -- every parent has it: children need no stored one
 --       actions = { ["POST listKeys"] = { write = false, run = function(req, r) ... end } },
 --    })
 --    return network
@@ -63,11 +64,17 @@ local function ancestors(r)
    return list
 end
 
+-- An ancestor that is stored, or one that every parent has (the default blob service).
+local function there(r, step)
+   local definition = registry.types[step.type:lower()]
+   return r.req.state:resource(step.id) or (definition and definition.implicit and step.id ~= r.id)
+end
+
 local function check_parents(r)
    local list = ancestors(r)
    for index = 1, #list - 1 do
       local parent = list[index]
-      refuse.unless(r.req.state:resource(parent.id), 404, "ParentResourceNotFound",
+      refuse.unless(there(r, parent), 404, "ParentResourceNotFound",
          ("Failed to perform 'write' on resource(s) of type '%s', because the parent resource '%s' "
             .. "could not be found.")
          :format(r.definition.type, parent.id))
@@ -77,7 +84,7 @@ end
 --- The resource, or a refusal naming the first ancestor that is missing.
 function resource:must_exist()
    for _, step in ipairs(ancestors(self)) do
-      if not self.req.state:resource(step.id) then
+      if not there(self, step) then
          not_found(self, step.type, step.names)
       end
    end
@@ -147,9 +154,7 @@ function provider.remove(cloud, id)
    cloud.state:delete_resource(id)
 end
 
-function resource:remove()
-   provider.remove(self.req.cloud, self.id)
-end
+function resource:remove() provider.remove(self.req.cloud, self.id) end
 
 --- The URL of an operation of a namespace.
 function provider.operation_url(fields)
@@ -182,9 +187,13 @@ local LINKED = "The client '%s' with object id '%s' has permission to perform ac
    .. "'%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) "
    .. "'%s' (respectively) or the linked scope(s) are invalid."
 
---- Refuses unless the caller may do the action on another resource that the body names and that exists.
+--- Refuses unless the caller may do the action on another resource that the body names and that exists (the
+-- latter not yet when a template is validated).
 function resource:linked(action, id)
    local req = self.req
+   if req.preflight and not req.state:resource(id) then
+      return
+   end
    if not (access.allowed(req.state, req.caller, action, id) and req.state:resource(id)) then
       refuse(403, "LinkedAuthorizationFailed", LINKED:format(req.caller.appid, req.caller.oid, self.type
          .. "/write",
