@@ -1,0 +1,160 @@
+--- What the set-up scripts share: connect, say which clouds are meant, plan, ask, run, survey, tear down.
+-- The steps themselves are scripts/steps/*.lua, yours to edit.
+local azure = require "aci.azure"
+local cli = require "aci.cli"
+local config = require "aci.config"
+local graph = require "aci.graph"
+local plan = require "aci.step.plan"
+local prefect = require "aci.prefect"
+local report = require "aci.step.report"
+local run = require "aci.step.run"
+local step = require "aci.step"
+local errors = require "aci.error"
+local json = require "aci.json"
+
+local setup = {}
+
+--- Everything a step may need: `config`, `azure`, `graph`, `prefect`, `marker` (how our things are known),
+-- `adopt`. `overrides` are settings that win over config.lua and the environment.
+function setup.connect(overrides, options)
+   local c = { config = config.load(overrides), adopt = options and options.adopt }
+   c.azure = azure.connect(c.config)
+   c.graph = graph.connect(c.config)
+   c.prefect = prefect.connect(c.config)
+   c.marker = ("%s/%s"):format(c.config.subscription, c.config.group)
+   return c
+end
+
+local function note(text) io.stderr:write(text, "\n") end
+
+--- Is the Prefect API the local cloud's own?
+local function own_prefect(c)
+   return c.config.cloud == "local" and c.config.from.prefect_url == nil
+end
+
+--- The first line of every script: both targets.
+function setup.targets(c)
+   local where = c.config.cloud == "local" and "local cloud" or "Azure"
+   note(("%s, subscription %s, group %s; Prefect at %s%s"):format(where, c.config.subscription,
+      c.config.group, c.config.prefect_url, own_prefect(c) and " (the local cloud's own)" or ""))
+   for _, text in ipairs(c.config.notes) do note("note: " .. text) end
+end
+
+local costs = "\nWhat is paid by the hour on Azure while it exists: the NAT gateway and its public address\n"
+   .. "(about 36 USD a month together) and the agent's container group (1 vCPU, 1 GB). teardown.lua\n"
+   .. "removes them.\n\n"
+
+--- Before the first write to Azure, or to a Prefect that is not ours: the plan and a question.
+local function consent(c, steps, options)
+   if c.config.cloud == "local" and own_prefect(c) then return end
+   if options.yes then return end
+   local entries = run.survey(c, steps, report.new { quiet = true })
+   if plan.count(entries) == 0 then return end
+   plan.print(entries, io.stderr)
+   if c.config.cloud == "azure" then io.stderr:write(costs) end
+   if not cli.confirm(("make these %d changes?"):format(plan.count(entries)), options) then
+      errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was changed" }
+   end
+end
+
+local function title(thing_step)
+   return thing_step and thing_step .. ": " or ""
+end
+
+--- The error of a failed run, with the step, the thing and what to do next.
+local function explain(err)
+   if not errors.is(err) or errors.is(err, "interrupted") or errors.is(err, "usage") then return err end
+   local place = title(err.step) .. (err.thing and err.thing .. ": " or "")
+   if place ~= "" and err.message:sub(1, #place) ~= place then
+      err.message = place .. err.message
+      err.message = err.message .. "; what was made before stays, run the same command again to go on"
+   end
+   return err
+end
+
+local function rows_of(c, entries)
+   local rows = {}
+   for _, entry in ipairs(entries) do
+      local kind = run.kind_of(entry.thing)
+      for _, row in ipairs(kind.rows and kind.rows(c, entry.thing, entry.current) or { { entry.label } }) do
+         rows[#rows + 1] = {
+            step = entry.step, thing = row[1],
+            state = row[2] or (entry.current and (entry.action == "change" and "differs" or "in place"))
+               or "absent",
+         }
+      end
+   end
+   return rows
+end
+
+--- What exists: one row for each resource, block and deployment.
+function setup.survey(c, steps)
+   return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }))
+end
+
+local option_list = {
+   plan = { help = "show what would be done and write nothing; exits 3 when there is something" },
+   adopt = { help = "take over an application of our name that we did not make" },
+}
+
+local function show_plan(c, steps, options)
+   local entries = run.survey(c, steps, report.new { quiet = true })
+   local count = plan.count(entries)
+   if options.output == "json" then
+      print(json.encode({ changes = count, things = plan.data(entries) }, { pretty = true }))
+   else
+      plan.print(entries, io.stdout)
+      print(count == 0 and "nothing to do" or ("%d of %d would be made or changed"):format(count, #entries))
+   end
+   os.exit(count == 0 and 0 or 3, true)
+end
+
+local function finish(c, steps, entries, options)
+   local count = plan.count(entries)
+   local rows = setup.survey(c, steps)
+   if options.output == "json" then
+      print(json.encode({ changes = count, things = rows }, { pretty = true }))
+      return
+   end
+   cli.table(rows, { "step", "thing", "state" })
+   print(count == 0 and "nothing to do: everything is in place" or ("%d made or changed"):format(count))
+end
+
+--- Runs a set-up script: its options, the plan or the run, the table at the end. `next_command` is told last.
+function setup.run(steps, next_command)
+   local options = cli.parse(arg, {
+      usage = "acihost setup.lua [options]: make everything that a Prefect deployment on Azure Container "
+         .. "Instances needs", options = option_list, plan = true })
+   local c = setup.connect({ cloud = options.cloud }, options)
+   setup.targets(c)
+   steps = step.order(steps)
+   if options.plan then show_plan(c, steps, options) end
+   consent(c, steps, options)
+   local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, report = report.new() })
+   if not ok then error(explain(entries), 0) end
+   finish(c, steps, entries, options)
+   if next_command and options.output ~= "json" then print("next: " .. next_command) end
+end
+
+--- Removes what the steps made, last step first; `tell(word, label)` hears of each. Things of a kind that
+-- cannot be removed alone (they go with their parent) are passed over.
+function setup.remove(c, steps, tell)
+   local entries = run.survey(c, step.order(steps), report.new { quiet = true })
+   local group_goes = false
+   for _, entry in ipairs(entries) do
+      if entry.thing.kind == "group" and entry.current then
+         group_goes = run.kind_of(entry.thing).ours(c, entry.current)
+      end
+   end
+   for index = #entries, 1, -1 do
+      local entry = entries[index]
+      local kind = run.kind_of(entry.thing)
+      local inside = kind.inside and kind.inside(c, entry.thing)
+      if entry.current and kind.remove and not (inside and group_goes) then
+         local removed, why = kind.remove(c, entry.thing, entry.current)
+         tell(removed and "removed" or "kept", entry.label .. (why and ": " .. why or ""))
+      end
+   end
+end
+
+return setup

@@ -1,0 +1,50 @@
+--- An application registration in Entra ID. Display names are not unique there, and tools that take the
+-- first one of a name have destroyed other people's credentials: ours is the one with our tag.
+local errors = require "aci.error"
+
+local application = {}
+
+local function tag(c) return "acihost:" .. c.marker end
+
+function application.label(thing) return "application " .. thing.name end
+
+local function named(c, thing)
+   local found = c.graph:applications_named(thing.name)
+   if #found == 0 then return nil end
+   if #found > 1 or not c.adopt then
+      errors.raise { kind = "conflict", code = "ApplicationNotOurs",
+         message = ("%d application%s named %s there already, not made by this set-up"):format(#found,
+            #found == 1 and " is" or "s are", thing.name),
+         advice = "set principal to another name in config.lua"
+            .. (#found == 1 and ", or take it over with --adopt" or "") }
+   end
+   return found[1]
+end
+
+function application.read(c, thing)
+   return c.graph:applications_tagged(tag(c))[1] or named(c, thing)
+end
+
+function application.differs(c, _, current)
+   for _, each in ipairs(current.tags or {}) do
+      if each == tag(c) then return {} end
+   end
+   return { { path = "tags", old = "none of ours", new = tag(c) } }
+end
+
+function application.write(c, thing, current)
+   if not current then
+      return c.graph:create_application { displayName = thing.name, tags = { tag(c) } }
+   end
+   local tags = { tag(c) }
+   for _, each in ipairs(current.tags or {}) do tags[#tags + 1] = each end
+   c.graph:update_application(current.id, { tags = tags })
+   return current
+end
+
+function application.remove(c, _, current)
+   c.graph:delete_application(current.id)
+   return c.graph:purge_application(current.id)
+end
+
+return application

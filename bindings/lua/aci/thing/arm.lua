@@ -1,0 +1,57 @@
+--- A resource of ARM, declared by `c.azure:resource(type, name, body)`. It is known as ours by its tag;
+-- types that take none by their id under a parent that is ours.
+local compare = require "aci.step.compare"
+
+local arm = {}
+
+local untagged = {
+   ["microsoft.authorization/roleassignments"] = true,
+   ["microsoft.authorization/roledefinitions"] = true,
+   ["microsoft.network/virtualnetworks/subnets"] = true,
+   ["microsoft.storage/storageaccounts/blobservices/containers"] = true,
+}
+
+local function tagged(thing)
+   return not untagged[thing.type:lower()]
+end
+
+--- The body with our tag; tags that others gave stay.
+local function authored(c, thing, current)
+   local body = {}
+   for key, value in pairs(thing.body) do body[key] = value end
+   if not tagged(thing) then return body end
+   body.tags = {}
+   for _, tags in ipairs { (current or {}).tags or {}, thing.body.tags or {}, { acihost = c.marker } } do
+      for key, value in pairs(tags) do body.tags[key] = value end
+   end
+   return body
+end
+
+function arm.label(thing) return ("%s %s"):format(thing.type, thing.title or thing.name) end
+
+function arm.read(c, thing) return c.azure:get(thing.id, thing.version) end
+
+function arm.differs(c, thing, current)
+   return compare.changes(authored(c, thing, nil), current, thing.skip)
+end
+
+function arm.foreign(c, thing, current)
+   if not tagged(thing) or (current.tags or {}).acihost == c.marker then return nil end
+   return ("it has no tag acihost = %s"):format(c.marker)
+end
+
+function arm.write(c, thing, current)
+   local made = c.azure:put(thing.id, thing.version, authored(c, thing, current))
+   if thing.settled then thing.settled(c, made) end
+   return made
+end
+
+--- What lies in a group that is ours goes with the group.
+function arm.inside(c, thing)
+   return thing.id:lower():find((c.azure:group_id() .. "/"):lower(), 1, true) == 1
+      and thing.type:lower() ~= "microsoft.authorization/roleassignments"
+end
+
+function arm.remove(c, thing) return c.azure:delete(thing.id, thing.version) end
+
+return arm

@@ -1,0 +1,26 @@
+--- A deployment of Prefect with its flow, known by their names, compared by content.
+local deployment = {}
+
+function deployment.label(thing) return ("deployment %s/%s"):format(thing.want.flow, thing.want.name) end
+
+function deployment.read(c, thing)
+   thing.plan = c.prefect:deployment_plan(thing.want)
+   return thing.plan.have
+end
+
+function deployment.differs(_, thing) return thing.plan.changes end
+
+function deployment.write(c, thing)
+   return c.prefect:deployment_apply(thing.plan or c.prefect:deployment_plan(thing.want))
+end
+
+function deployment.remove(c, thing)
+   c.prefect:delete_deployment(thing.want.flow, thing.want.name)
+   local flow = c.prefect:flow(thing.want.flow)
+   if flow and #c.prefect:deployments { flows = { id = { any_ = { flow.id } } } } == 0 then
+      c.prefect:delete_flow(thing.want.flow)
+   end
+   return true
+end
+
+return deployment

@@ -1,0 +1,31 @@
+-- Where the flows' code lives: a storage account and a container in it.
+local blob = require "aci.blob"
+local step = require "aci.step"
+
+return step {
+   name = "storage",
+   needs = { "group" },
+   want = function(c)
+      return {
+         c.azure:resource("Microsoft.Storage/storageAccounts", c.config.storage_account, {
+            location = c.config.location, kind = "StorageV2", sku = { name = "Standard_LRS" },
+            properties = {
+               allowBlobPublicAccess = false, minimumTlsVersion = "TLS1_2", supportsHttpsTrafficOnly = true,
+               allowSharedKeyAccess = true, -- Prefect 2's storage block knows only the account's key
+            },
+         }),
+         function(_, account)
+            return { kind = "container", name = c.config.container, account = c.config.storage_account,
+               id = account.id .. "/" .. c.config.container,
+               blob = function()
+                  return blob.connect(c.config, account.name, c.azure:storage_key(account))
+               end }
+         end,
+      }
+   end,
+   gives = function(c, account)
+      local key = c.azure:storage_key(account)
+      return { account = account.name, key = key, container = c.config.container,
+         blob = blob.connect(c.config, account.name, key) }
+   end,
+}

@@ -1,0 +1,31 @@
+-- teardown.lua: removes what setup.lua made, last step first. What was there before stays.
+local cli = require "aci.cli"
+local errors = require "aci.error"
+local setup = require "aci.setup"
+
+local steps = require "steps.all"
+
+local options = cli.parse(arg, {
+   usage = "acihost teardown.lua [options]: remove everything that setup.lua made",
+   options = { purge = { help = "also purge the deleted vault, so that its name is free at once" } },
+})
+local c = setup.connect { cloud = options.cloud }
+setup.targets(c)
+
+if not cli.confirm(("remove everything in group %s and its Prefect objects? type the group's name"):format(
+      c.config.group), options, c.config.group) then
+   errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was removed" }
+end
+
+setup.remove(c, steps, function(word, label) io.stderr:write(("  %-8s %s\n"):format(word, label)) end)
+
+if c.azure:deleted_vault(c.config.vault) then
+   if options.purge then
+      c.azure:purge_vault(c.config.vault)
+      io.stderr:write("  purged   vault " .. c.config.vault .. "\n")
+   else
+      print(("the vault %s is deleted and can be recovered; its name is free after --purge"):format(
+         c.config.vault))
+   end
+end
+print "everything that setup.lua made is gone"
