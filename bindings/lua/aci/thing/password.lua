@@ -13,7 +13,8 @@ local function display_name(c)
 end
 
 local function login(c, thing, value)
-   return auth.client_secret(c.config, { tenant = c.config.tenant, client_id = thing.id, client_secret = value })
+   return auth.client_secret(c.config,
+      { tenant = c.config.tenant, client_id = thing.id, client_secret = value })
 end
 
 local function scope(c) return c.config.arm_endpoint .. "/.default" end
