@@ -1,0 +1,15 @@
+/* What the parts of aci.crypto share. */
+#ifndef ACI_CRYPTO_H
+#define ACI_CRYPTO_H
+
+#include <lua.h>
+
+#include "core/sign.h"
+
+/* The string or secret at an argument, as a view; raises for all else. */
+aci_view aci_crypto_view(lua_State *L, int index);
+
+/* Add the functions of crypto_keys.c to the table on top. */
+void aci_crypto_keys(lua_State *L);
+
+#endif
