@@ -1,0 +1,122 @@
+---@meta aci.crypto
+--- Digests, encodings, identifiers, keys and certificates. Data and keys may be strings or secrets;
+--- digests and signatures are raw bytes. Loading it loads OpenSSL (some milliseconds, once).
+---
+---     crypto.hex(crypto.sha256 "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+local crypto = {}
+
+---@param data string|aci.Secret
+---@return string # 16 bytes; for services that ask for it, never for security
+function crypto.md5(data) end
+
+---@param data string|aci.Secret
+---@return string # 20 bytes; for services that ask for it, never for security
+function crypto.sha1(data) end
+
+---@param data string|aci.Secret
+---@return string # 32 bytes
+function crypto.sha256(data) end
+
+---@param data string|aci.Secret
+---@return string # 64 bytes
+function crypto.sha512(data) end
+
+---@param key string|aci.Secret
+---@param data string|aci.Secret
+---@return string # 32 bytes
+function crypto.hmac_sha256(key, data) end
+
+--- Are they the same bytes? Takes the same time wherever they differ.
+---@param a string|aci.Secret
+---@param b string|aci.Secret
+---@return boolean
+function crypto.equal(a, b) end
+
+--- Lower-case hex. Of a secret, a secret; so with all encodings.
+---@param bytes string|aci.Secret
+---@return string|aci.Secret
+function crypto.hex(bytes) end
+
+---@param text string|aci.Secret
+---@return string|aci.Secret|nil bytes
+---@return aci.Error? err kind "invalid"
+function crypto.unhex(text) end
+
+---@param bytes string|aci.Secret
+---@return string|aci.Secret # with padding, on one line
+function crypto.base64(bytes) end
+
+--- Strict (RFC 4648): no white space, the right padding, no bits left over.
+---@param text string|aci.Secret
+---@return string|aci.Secret|nil bytes
+---@return aci.Error? err kind "invalid"
+function crypto.unbase64(text) end
+
+---@param bytes string|aci.Secret
+---@return string|aci.Secret # "-" and "_", no padding
+function crypto.base64url(bytes) end
+
+--- As strict; the padding may be there or not.
+---@param text string|aci.Secret
+---@return string|aci.Secret|nil bytes
+---@return aci.Error? err kind "invalid"
+function crypto.unbase64url(text) end
+
+---@param n integer 0 to 1048576
+---@return string # n bytes from the kernel's generator
+function crypto.random(n) end
+
+---@return string # a random UUID, lower case
+function crypto.uuid4() end
+
+--- The same UUID for the same name, always (RFC 4122, version 5).
+---@param namespace string a UUID
+---@param name string
+---@return string
+function crypto.uuid5(namespace, name) end
+
+---@return aci.Secret # a new P-256 key in PEM (PKCS#8)
+function crypto.key() end
+
+---@return aci.Secret # a new RSA key of 2048 bits in PEM (PKCS#8); takes a tenth of a second
+function crypto.rsa_key() end
+
+--- RSASSA-PKCS1-v1_5 with SHA-256, which JWTs call RS256 (RFC 7518 3.3). Keys under 2048 bits and
+--- keys that are encrypted are refused.
+---@param key string|aci.Secret private key in PEM
+---@param data string|aci.Secret
+---@return string? signature
+---@return aci.Error? err kind "invalid"
+function crypto.sign_rs256(key, data) end
+
+---@param pem string|aci.Secret certificate, public or private key
+---@param data string|aci.Secret
+---@param signature string
+---@return boolean? same
+---@return aci.Error? err kind "invalid": the key cannot be used
+function crypto.verify_rs256(pem, data, signature) end
+
+--- The public half of an RSA key as a JSON web key (RFC 7517): numbers in base64url.
+---@param pem string|aci.Secret certificate, public or private key
+---@return {kty: "RSA", n: string, e: string}?
+---@return aci.Error? err kind "invalid"
+function crypto.public_jwk(pem) end
+
+---@class aci.crypto.Identity
+---@field certificate string PEM
+---@field key aci.Secret PEM
+
+--- A new certificate authority (P-256, self-signed).
+---@param options {name: string, days?: integer} days: 365 if not given
+---@return aci.crypto.Identity?
+---@return aci.Error? err
+function crypto.ca(options) end
+
+--- A new certificate for these DNS names (`*.` allowed) or addresses, signed by the authority and
+--- never valid longer than it.
+---@param options {ca: aci.crypto.Identity, names: string[], days?: integer} days: 90 if not given
+---@return aci.crypto.Identity?
+---@return aci.Error? err
+function crypto.certificate(options) end
+
+return crypto
