@@ -19,7 +19,7 @@ static const luaL_Reg modules[] = {
     {"aci._process", luaopen_aci_process},
     {"aci.secret", luaopen_aci_secret},
     {"aci._spawn", luaopen_aci_spawn},
-    {"aci.store", luaopen_aci_store},
+    {"aci._store", luaopen_aci_store},
     {"aci._task", luaopen_aci_task},
     {"aci._template", luaopen_aci_template},
     {"aci.term", luaopen_aci_term},
