@@ -179,7 +179,7 @@ static int listen_fail(lua_State *L, const aci_server_options *o, int number) {
     } else if (number == EINVAL) {
         kind = "usage";
         lua_pushfstring(L, "'%s' is neither an IP address nor localhost", o->host);
-    } else if (number == EACCES && o->port >= 1024) {
+    } else if (number == EPERM) {
         kind = "usage";
         lua_pushfstring(L, "%s is not a loopback address; public = true allows it", o->host);
     } else {
@@ -585,12 +585,7 @@ static void make_request_type(lua_State *L) {
     set_function(L, "__gc", request__gc);
     set_function(L, "__tostring", request__tostring);
     lua_createtable(L, 0, 1); /* module, metatable, fields' metatable */
-    if (lua_getfield(L, -2, "methods") == LUA_TNIL) { /* else the module is opened again */
-        lua_pop(L, 1);
-        lua_getfield(L, -2, "__index");
-        lua_pushvalue(L, -1);
-        lua_setfield(L, -4, "methods");
-    }
+    lua_getfield(L, -2, "__index");
     lua_pushvalue(L, -1);
     lua_setfield(L, -5, "request");
     lua_setfield(L, -2, "__index");

@@ -74,6 +74,8 @@ int aci_request_read(aci_request *r, aci_span *piece) {
         aci_conn_refuse(c, 400, "the chunks of the body are malformed");
     else if (got != -EAGAIN)
         aci_conn_kill(c, -got);
+    if (got < 0 && got != -EAGAIN)
+        aci_conn_step(c);
     aci_conn_leave(c);
     return got;
 }

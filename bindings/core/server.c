@@ -125,7 +125,7 @@ static int listen_on(aci_server *s) {
     if (failed)
         return failed;
     if (!s->options.is_public && !is_loopback(&a))
-        return -EACCES;
+        return -EPERM;
     int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;

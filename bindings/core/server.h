@@ -32,7 +32,7 @@ typedef struct aci_server_options {
 } aci_server_options;
 
 /* Begins to listen. `wait` is marked done when a request can be taken and when the server ends.
- * -EINVAL: host is no address; -EACCES: it is not a loopback one; -EADDRINUSE, ... */
+ * -EINVAL: host is no address; -EPERM: it is not a loopback one; -EADDRINUSE, ... */
 int aci_server_open(aci_server **out, const aci_server_options *options, aci_wait *wait);
 
 int aci_server_port(const aci_server *server);
