@@ -1,0 +1,45 @@
+--- The Prefect REST API: blocks, flows, deployments, queues, runs, states, logs, variables.
+-- `prefect.connect(config)` gives the client object; its methods live in `aci.prefect.*`, one file
+-- per area. Prefect 2.20 and 3.x answer the same routes; where they differ, the file asks
+-- `api:major()`.
+
+local http    = require "aci.http"
+local fail    = require "aci.error"
+local ref     = require "aci.prefect.ref"
+local folder  = require "aci.prefect.folder"
+
+local prefect = { ref = ref.new, folder = folder.read }
+
+local Api = { __name = "aci.prefect" }
+Api.__index = Api
+
+for _, area in ipairs { "client", "blocks", "plans", "deployments", "queues", "runs", "states", "logs",
+   "variables" } do
+   for name, method in pairs(require("aci.prefect." .. area)) do
+      assert(not Api[name], name)
+      Api[name] = method
+   end
+end
+
+--- Where the API is, without the slash at its end.
+local function base_url(config)
+   local url = config.prefect_url
+   if not url or url == "" then
+      fail.raise { kind = "usage", code = "prefect_url", message = "no Prefect API is set",
+         advice = "set PREFECT_API_URL (or prefect_url in config.lua) to something like "
+            .. "http://127.0.0.1:4200/api" }
+   end
+   return (url:gsub("/+$", ""))
+end
+
+--- Makes the client; sends nothing.
+-- @param config `prefect_url`, `prefect_key` (secret; Cloud), `prefect_auth` (secret "user:password"; a
+--   server with basic auth), `prefect_pause` (seconds before the first retry, default 0.3)
+function prefect.connect(config)
+   local self = { url = base_url(config), pause = config.prefect_pause or 0.3 }
+   self.http = http.client { retry = false, timeout = 60, connect_timeout = 10 }
+   self.key, self.auth = config.prefect_key, config.prefect_auth
+   return setmetatable(self, Api)
+end
+
+return prefect

@@ -1,0 +1,57 @@
+--- Work queues and pools. Without a pool a queue is one of the agents' pool ("default-agent-pool").
+
+local clock  = require "aci.clock"
+local escape = require("aci.http").escape
+
+local queues = {}
+
+local function path(name, pool)
+   if pool then return ("/work_pools/%s/queues/%s"):format(escape(pool), escape(name)) end
+   return "/work_queues/name/" .. escape(name)
+end
+
+--- A queue; nil where there is none.
+function queues:queue(name, pool)
+   return self:request("GET", path(name, pool), { missing = true })
+end
+
+--- The queue, made where it is missing.
+function queues:put_queue(name, pool)
+   local found = self:queue(name, pool)
+   if found then return found end
+   local where = pool and ("/work_pools/%s/queues"):format(escape(pool)) or "/work_queues/"
+   return (self:request("POST", where, { json = { name = name } }))
+end
+
+function queues:delete_queue(name, pool)
+   local found = self:queue(name, pool)
+   if not found then return false end
+   local where = pool and path(name, pool) or "/work_queues/" .. found.id
+   self:request("DELETE", where, { missing = true })
+   return true
+end
+
+--- Seconds since somebody asked the queue for work; nil when nobody ever has.
+function queues:queue_idle(queue)
+   local polled = self.time(queue.last_polled)
+   return polled and clock.now() - polled
+end
+
+--- The runs that are due: what an agent asks every few seconds. Asking is what marks the queue as served.
+-- @param options `limit` (10), `ahead` (seconds, 15: runs that start so soon come too)
+function queues:due_runs(queue, options)
+   options = options or {}
+   local before = clock.iso(clock.now() + (options.ahead or 15))
+   return (self:request("POST", ("/work_queues/%s/get_runs"):format(queue.id), {
+      json = { limit = options.limit or 10, scheduled_before = before } }))
+end
+
+function queues:work_pool(name)
+   return self:request("GET", "/work_pools/" .. escape(name), { missing = true })
+end
+
+function queues:work_pools()
+   return self:pages("/work_pools/filter")
+end
+
+return queues

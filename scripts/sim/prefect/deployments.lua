@@ -1,0 +1,179 @@
+--- Deployments: an upsert by flow and name; a queue that is named exists from then on.
+local clock   = require "aci.clock"
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local check   = require "sim.prefect.check"
+local filters = require "sim.prefect.filters"
+local launch  = require "sim.prefect.launch"
+local objects = require "sim.prefect.objects"
+local queue   = require "sim.prefect.queue"
+
+local CREATE = { name = "name!", flow_id = "uuid!", version = "string", description = "string",
+   tags = "array", parameters = "object", entrypoint = "string", path = "string",
+   parameter_openapi_schema = "object", enforce_parameter_schema = "boolean", work_queue_name = "string",
+   work_pool_name = "string", storage_document_id = "uuid", infrastructure_document_id = "uuid",
+   job_variables = "object", infra_overrides = "object", pull_steps = "array", paused = "boolean",
+   schedules = "array", is_schedule_active = "boolean", schedule = "object", manifest_path = "string" }
+
+local UPDATE = { version = "string", description = "string", tags = "array", parameters = "object",
+   entrypoint = "string", path = "string", enforce_parameter_schema = "boolean", paused = "boolean",
+   work_queue_name = "string", work_pool_name = "string", storage_document_id = "uuid",
+   infrastructure_document_id = "uuid", job_variables = "object", infra_overrides = "object",
+   manifest_path = "string", schedule = "object", schedules = "array", is_schedule_active = "boolean" }
+
+local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
+
+local function given(value)
+   if value == json.null then return nil end
+   return value
+end
+
+-- 2.20 shows the old name of job_variables, and a queue's polling as the deployment's readiness.
+local function view(state, row)
+   local body = row.body
+   local served = body.queue_id_ and objects.get(state, "queue", body.queue_id_)
+   local polled = served and given(served.body.last_polled)
+   body.last_polled = polled or json.null
+   body.status = polled and clock.now() - clock.parse_iso(polled) <= queue.READY_FOR and "READY"
+      or "NOT_READY"
+   body.work_pool_name = served and served.body.work_pool_name or json.null
+   body.queue_id_ = nil
+   return body
+end
+
+--- What an unset field is.
+local function defaults()
+   local body = { parameters = json.object {}, infra_overrides = json.object {}, tags = json.array {},
+      schedules = json.array {}, paused = false, is_schedule_active = true,
+      enforce_parameter_schema = false }
+   for _, key in ipairs { "version", "description", "schedule", "work_queue_name", "pull_steps", "path",
+      "entrypoint", "parameter_openapi_schema", "manifest_path", "storage_document_id",
+      "infrastructure_document_id", "created_by", "updated_by" } do
+      body[key] = json.null
+   end
+   return body
+end
+
+local function check_block(state, id, what)
+   if not given(id) then return end
+   refuse.unless(objects.get(state, "block_document", id), 409, "detail", ("Error creating deployment. "
+      .. "Could not find %s block with id: %s. This usually occurs when applying a deployment specification "
+      .. "that was built against a different Prefect database / workspace."):format(what, id))
+end
+
+local function check_variables(body)
+   local old, new = given(body.infra_overrides), given(body.job_variables)
+   if old and new and json.encode(old) ~= json.encode(new) then
+      check.root("The `infra_overrides` field has been renamed to `job_variables`."
+         .. "Use one of these fields, but not both.", body)
+   end
+   body.infra_overrides, body.job_variables = new or old, nil
+end
+
+local function check_schedules(body)
+   for _, each in ipairs(given(body.schedules) or {}) do
+      refuse.when(each.active ~= false, 501, "detail", "The local cloud keeps no active schedules.")
+   end
+   refuse.when(given(body.schedule), 501, "detail", "The local cloud keeps no active schedules.")
+end
+
+local function set_queue(state, body, fields)
+   local pool, name = given(fields.work_pool_name), given(fields.work_queue_name)
+   body.work_pool_name = nil
+   if not pool and not name then return end
+   local served = queue.ensure(state, name, pool)
+   body.queue_id_, body.work_queue_name = served.id, served.body.name
+end
+
+local function fill(state, body, fields)
+   for key, value in pairs(fields) do body[key] = value end
+   check_schedules(body)
+   set_queue(state, body, fields)
+   return body
+end
+
+local function upsert(req)
+   local fields, state = check.body(req, CREATE), req.state
+   check_variables(fields)
+   refuse.unless(objects.get(state, "flow", fields.flow_id), 409, "detail", "Data integrity conflict. This "
+      .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
+   check_block(state, fields.storage_document_id, "storage")
+   check_block(state, fields.infrastructure_document_id, "infrastructure")
+   local row = objects.find(state, "deployment", fields.name, fields.flow_id)
+   if row then
+      local body = fill(state, defaults(), fields)
+      body.id, body.created = row.id, row.body.created
+      row.body = body
+      return 200, view(state, objects.save(state, row))
+   end
+   return 201, view(state, objects.add(state, { kind = "deployment", parent = fields.flow_id,
+      body = fill(state, defaults(), fields) }))
+end
+
+local function one(req)
+   return refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
+      "Deployment not found")
+end
+
+local function change(req)
+   local fields, row = check.body(req, UPDATE), one(req)
+   check_variables(fields)
+   fill(req.state, row.body, fields)
+   objects.save(req.state, row)
+   return 204
+end
+
+local function by_name(req)
+   local flow = objects.find(req.state, "flow", req.params.flow)
+   local row = flow and objects.find(req.state, "deployment", req.params.name, flow.id)
+   return 200, view(req.state, refuse.unless(row, 404, "detail", "Deployment not found"))
+end
+
+local function matching(req, asked)
+   local found = {}
+   for _, row in ipairs(objects.list(req.state, "deployment")) do
+      local flow = objects.get(req.state, "flow", row.body.flow_id)
+      local body = view(req.state, row)
+      if filters.match(body, asked.deployments or {}) and filters.match(flow.body, asked.flows or {})
+         and filters.match({ name = body.work_pool_name }, asked.work_pools or {}) then
+         found[#found + 1] = body
+      end
+   end
+   return found
+end
+
+local function pause(value)
+   return function(req)
+      local row = one(req)
+      row.body.paused, row.body.is_schedule_active = value, not value
+      objects.save(req.state, row)
+      return 200, "null", { ["content-type"] = "application/json" }
+   end
+end
+
+return function(prefect)
+   prefect:route("POST /api/deployments", { anonymous = true }, upsert)
+   prefect:route("GET /api/deployments/name/:flow/:name", { anonymous = true }, by_name)
+   prefect:route("GET /api/deployments/:id", { anonymous = true }, function(req)
+      return 200, view(req.state, one(req))
+   end)
+   prefect:route("PATCH /api/deployments/:id", { anonymous = true }, change)
+   prefect:route("DELETE /api/deployments/:id", { anonymous = true }, function(req)
+      objects.delete(req.state, "deployment", one(req).id)
+      return 204
+   end)
+   prefect:route("POST /api/deployments/:id/pause_deployment", { anonymous = true }, pause(true))
+   prefect:route("POST /api/deployments/:id/resume_deployment", { anonymous = true }, pause(false))
+   prefect:route("POST /api/deployments/filter", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "deployments", "flows", "flow_runs", "task_runs", "work_pools",
+         "work_pool_queues" }, SORTS)
+      return 200, filters.page(matching(req, asked), asked)
+   end)
+   prefect:route("POST /api/deployments/count", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "deployments", "flows" })
+      return 200, tostring(#matching(req, asked)), { ["content-type"] = "application/json" }
+   end)
+   prefect:route("POST /api/deployments/:id/create_flow_run", { anonymous = true }, function(req)
+      return launch.from_deployment(req, one(req))
+   end)
+end

@@ -1,0 +1,187 @@
+--- `POST .../filter`: which objects, in which order, which page.
+local clock  = require "aci.clock"
+local json   = require "aci.json"
+local refuse = require "sim.refuse"
+local check  = require "sim.prefect.check"
+
+local filters = {}
+
+local function plain(value)
+   if value == json.null then return nil end
+   return value
+end
+
+local function has(list, value)
+   for _, item in ipairs(list) do
+      if item == value then return true end
+   end
+   return false
+end
+
+local function time_of(value)
+   return type(value) == "string" and clock.parse_iso(value) or nil
+end
+
+local function like(value, text)
+   return type(value) == "string" and value:lower():find(text:lower(), 1, true) ~= nil
+end
+
+-- What each operator means; `value` is the object's, nil for null.
+local operators = {
+   any_ = function(value, list) return value ~= nil and has(list, value) end,
+   not_any_ = function(value, list) return value == nil or not has(list, value) end,
+   like_ = like,
+   startswith_ = function(value, list)
+      for _, text in ipairs(list) do
+         if type(value) == "string" and value:sub(1, #text) == text then return true end
+      end
+      return false
+   end,
+   is_null_ = function(value, wanted) return (value == nil) == wanted end,
+   eq_ = function(value, wanted) return value == wanted end,
+   ge_ = function(value, least) return value ~= nil and value >= least end,
+   le_ = function(value, most) return value ~= nil and value <= most end,
+   after_ = function(value, text) return value ~= nil and time_of(value) >= time_of(text) end,
+   before_ = function(value, text) return value ~= nil and time_of(value) <= time_of(text) end,
+   all_ = function(value, list)
+      for _, item in ipairs(list) do
+         if not has(value or {}, item) then return false end
+      end
+      return true
+   end,
+}
+
+local OPERATOR_TYPES = { any_ = "array", not_any_ = "array", like_ = "string", startswith_ = "array",
+   is_null_ = "boolean", eq_ = "any", ge_ = "number", le_ = "number", after_ = "time", before_ = "time",
+   all_ = "array", operator = "string" }
+
+--- The fields that a filter object may have, from "name any_ like_" lines.
+local function fields_of(lines)
+   local fields = { operator = "string" }
+   for name, line in pairs(lines) do
+      local inner = {}
+      if type(line) == "table" then
+         inner = fields_of(line)
+      else
+         for operator in line:gmatch "%S+" do inner[operator] = OPERATOR_TYPES[operator] end
+         inner.operator = "string"
+      end
+      fields[name] = { fields = inner }
+   end
+   return fields
+end
+
+-- Of each kind, what can be asked for, by which operators.
+local KINDS = {
+   flows = { id = "any_", name = "any_ like_", tags = "all_ is_null_" },
+   flow_runs = { id = "any_ not_any_", name = "any_ like_", tags = "all_ is_null_",
+      deployment_id = "any_ is_null_", work_queue_name = "any_ is_null_",
+      state = { type = "any_", name = "any_" }, flow_version = "any_",
+      start_time = "before_ after_ is_null_", expected_start_time = "before_ after_",
+      next_scheduled_start_time = "before_ after_", end_time = "before_ after_ is_null_",
+      parent_task_run_id = "any_ is_null_", idempotency_key = "any_ not_any_",
+      parent_flow_run_id = "any_" },
+   task_runs = { id = "any_", name = "any_ like_", tags = "all_ is_null_",
+      state = { type = "any_", name = "any_" }, start_time = "before_ after_ is_null_",
+      subflow_runs = "exists_", flow_run_id = "any_ is_null_" },
+   deployments = { id = "any_", name = "any_ like_", paused = "eq_", tags = "all_ is_null_",
+      work_queue_name = "any_", is_schedule_active = "eq_" },
+   work_pools = { id = "any_", name = "any_", type = "any_" },
+   work_pool_queues = { id = "any_", name = "any_ startswith_" },
+   work_queues = { id = "any_", name = "any_ startswith_" },
+   block_types = { name = "like_", slug = "any_" },
+   block_schemas = { id = "any_", block_type_id = "any_", block_capabilities = "all_", version = "any_" },
+   block_documents = { id = "any_", name = "any_ like_", block_type_id = "any_", is_anonymous = "eq_" },
+   logs = { level = "ge_ le_", timestamp = "before_ after_", flow_run_id = "any_", task_run_id = "any_" },
+   variables = { id = "any_", name = "any_ like_", value = "any_ like_", tags = "all_ is_null_" },
+}
+
+local SPECS = {}
+for kind, lines in pairs(KINDS) do SPECS[kind] = { fields = fields_of(lines) } end
+
+local function field_of(body, name)
+   if name == "block_capabilities" then return body.capabilities end
+   return plain(body[name])
+end
+
+local match_filter
+
+local function match_field(value, wanted)
+   for operator, operand in pairs(wanted) do
+      if operators[operator] and plain(operand) ~= nil and not operators[operator](value, operand) then
+         return false
+      end
+   end
+   return true
+end
+
+local function match_state(body, wanted)
+   local state = plain(body.state) or {}
+   return match_filter({ type = state.type, name = state.name }, wanted)
+end
+
+--- True when an API body meets every condition of one filter object.
+function match_filter(body, filter)
+   for name, wanted in pairs(filter) do
+      if type(wanted) == "table" and wanted ~= json.null then
+         local ok
+         if name == "state" then
+            ok = match_state(body, wanted)
+         else
+            ok = match_field(field_of(body, name), wanted)
+         end
+         if not ok then return false end
+      end
+   end
+   return true
+end
+
+filters.match = match_filter
+
+local function limit_of(body)
+   local limit = plain(body.limit) or 200
+   refuse.unless(limit <= 200, 422, "detail", "Invalid limit: must be less than or equal to 200.")
+   return limit
+end
+
+--- The checked body of a filter request. Unknown top-level keys are ignored, as the server does.
+-- @param kinds the filter objects that the route knows, for example { "flows", "deployments" }
+-- @param sorts the sort orders it knows, the first being the default
+function filters.read(req, kinds, sorts)
+   local raw, fields = req:text(), { limit = "integer", offset = "integer" }
+   for _, kind in ipairs(kinds) do fields[kind] = SPECS[kind] end
+   if sorts then fields.sort = { enum = sorts } end
+   local body = raw == "" and json.object {} or req:json()
+   local known = json.object {}
+   for key, value in pairs(type(body) == "table" and body or {}) do
+      if fields[key] then known[key] = value end
+   end
+   local view = setmetatable({ json = function() return known end }, { __index = req })
+   check.body(view, fields)
+   known.limit, known.offset = limit_of(known), plain(known.offset) or 0
+   known.sort = plain(known.sort) or (sorts and sorts[1])
+   for _, kind in ipairs(kinds) do known[kind] = plain(known[kind]) end
+   return known
+end
+
+local function ordered(list, sort)
+   local field, direction = sort:match "^(.+)_(%u+)$"
+   field = field:lower()
+   local place = {}
+   for index, item in ipairs(list) do place[item] = index end
+   table.sort(list, function(a, b)
+      local x, y = plain(a[field]) or "", plain(b[field]) or ""
+      if x == y then return place[a] < place[b] end
+      if direction == "ASC" then return x < y end
+      return x > y
+   end)
+end
+
+--- One page of a list of API bodies.
+function filters.page(list, asked)
+   if asked.sort then ordered(list, asked.sort) end
+   local from = asked.offset + 1
+   return json.array(table.move(list, from, math.min(#list, asked.offset + asked.limit), 1, {}))
+end
+
+return filters

@@ -1,0 +1,74 @@
+--- Flows: known by name, made by an upsert.
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local check   = require "sim.prefect.check"
+local filters = require "sim.prefect.filters"
+local objects = require "sim.prefect.objects"
+
+local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
+
+local function one(req)
+   return refuse.unless(objects.get(req.state, "flow", check.id(req)), 404, "detail", "Flow not found")
+end
+
+local function create(req)
+   local body = check.body(req, { name = "name!", tags = "array" })
+   local there = objects.find(req.state, "flow", body.name)
+   if there then return 200, there.body end
+   return 201, objects.add(req.state, { kind = "flow", body = {
+      name = body.name, tags = body.tags or json.array {} } }).body
+end
+
+local function delete(req)
+   local flow, state = one(req), req.state
+   objects.delete_under(state, "deployment", flow.id)
+   for _, run in ipairs(objects.list(state, "flow_run", flow.id)) do
+      objects.delete_under(state, "task_run", run.id)
+      objects.delete(state, "flow_run", run.id)
+   end
+   objects.delete(state, "flow", flow.id)
+   return 204
+end
+
+--- True when one of a flow's deployments meets the filter.
+local function has_deployment(state, flow, filter)
+   if not filter then return true end
+   for _, row in ipairs(objects.list(state, "deployment", flow.id)) do
+      if filters.match(row.body, filter) then return true end
+   end
+   return false
+end
+
+local function matching(req, asked)
+   local found = {}
+   for _, row in ipairs(objects.list(req.state, "flow")) do
+      if filters.match(row.body, asked.flows or {}) and has_deployment(req.state, row, asked.deployments) then
+         found[#found + 1] = row.body
+      end
+   end
+   return found
+end
+
+return function(prefect)
+   prefect:route("POST /api/flows", { anonymous = true }, create)
+   prefect:route("GET /api/flows/name/:name", { anonymous = true }, function(req)
+      return 200, refuse.unless(objects.find(req.state, "flow", req.params.name), 404, "detail",
+         "Flow not found").body
+   end)
+   prefect:route("GET /api/flows/:id", { anonymous = true }, function(req) return 200, one(req).body end)
+   prefect:route("PATCH /api/flows/:id", { anonymous = true }, function(req)
+      local body, row = check.body(req, { tags = "array" }), one(req)
+      row.body.tags = body.tags or row.body.tags
+      objects.save(req.state, row)
+      return 204
+   end)
+   prefect:route("DELETE /api/flows/:id", { anonymous = true }, delete)
+   prefect:route("POST /api/flows/filter", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "flows", "deployments", "flow_runs", "work_pools" }, SORTS)
+      return 200, filters.page(matching(req, asked), asked)
+   end)
+   prefect:route("POST /api/flows/count", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "flows", "deployments" })
+      return 200, tostring(#matching(req, asked)), { ["content-type"] = "application/json" }
+   end)
+end

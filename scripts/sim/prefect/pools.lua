@@ -1,0 +1,119 @@
+--- Work pools and their queues.
+local clock   = require "aci.clock"
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local check   = require "sim.prefect.check"
+local filters = require "sim.prefect.filters"
+local objects = require "sim.prefect.objects"
+local queue   = require "sim.prefect.queue"
+local run     = require "sim.prefect.run"
+
+local POOL = { name = "name!", type = "string", base_job_template = "object", description = "string",
+   is_paused = "boolean", concurrency_limit = "integer" }
+local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = "integer",
+   concurrency_limit = "integer", filter = "object" }
+
+local function change(row, req, fields)
+   local body = check.body(req, fields)
+   for key, value in pairs(body) do row.body[key] = value end
+   objects.save(req.state, row)
+   return 204
+end
+
+local function create_pool(req)
+   local body = check.body(req, POOL)
+   refuse.when(body.name:lower():find "^prefect", 403, "detail",
+      "Work pools starting with 'Prefect' are reserved for internal use.")
+   refuse.when(objects.find(req.state, "pool", body.name), 409, "detail",
+      "A work pool with this name already exists.")
+   body.type = body.type or "prefect-agent"
+   return 201, queue.add_pool(req.state, body).body
+end
+
+local function find_pools(req)
+   local asked, found = filters.read(req, { "work_pools" }), {}
+   for _, row in ipairs(objects.list(req.state, "pool")) do
+      if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = row.body end
+   end
+   return 200, filters.page(found, asked)
+end
+
+local function pool_of(req)
+   return queue.pool(req.state, req.params.pool)
+end
+
+local function queue_of(req, pool, name)
+   return refuse.unless(objects.find(req.state, "queue", name, pool.id), 404, "detail",
+      ("Work pool queue '%s/%s' not found."):format(pool.body.name, name))
+end
+
+local function one_queue(req)
+   return queue_of(req, pool_of(req), req.params.name)
+end
+
+local function create_queue(req)
+   local body, pool = check.body(req, QUEUE), pool_of(req)
+   -- the braces are the server's own slip
+   refuse.when(objects.find(req.state, "queue", body.name, pool.id), 409, "detail",
+      "A work queue with this name already exists in work pool {work_pool_name!r}.")
+   return 201, queue.view(queue.add(req.state, pool, body))
+end
+
+local function delete_pool(req)
+   local pool = pool_of(req)
+   objects.delete_under(req.state, "queue", pool.id)
+   objects.delete(req.state, "pool", pool.id)
+   return 204
+end
+
+local function scheduled(req)
+   local body = check.body(req, { work_queue_names = "array", scheduled_before = "time",
+      scheduled_after = "time", limit = "integer" })
+   local pool, list = pool_of(req), json.array {}
+   local before = type(body.scheduled_before) == "string" and clock.parse_iso(body.scheduled_before)
+   local rows = {}
+   for _, name in ipairs(body.work_queue_names or {}) do rows[#rows + 1] = queue_of(req, pool, name) end
+   if #rows == 0 then rows = objects.list(req.state, "queue", pool.id) end
+   for _, row in ipairs(rows) do
+      for _, each in ipairs(queue.due(req.state, row, before, body.limit)) do
+         list[#list + 1] = { work_pool_id = pool.id, work_queue_id = row.id,
+            flow_run = run.view(req.state, each) }
+      end
+      queue.polled(req.state, row)
+   end
+   return 200, list
+end
+
+return function(prefect)
+   prefect:route("POST /api/work_pools", { anonymous = true }, create_pool)
+   prefect:route("POST /api/work_pools/filter", { anonymous = true, write = false }, find_pools)
+   prefect:route("GET /api/work_pools/:pool", { anonymous = true }, function(req)
+      return 200, pool_of(req).body
+   end)
+   prefect:route("PATCH /api/work_pools/:pool", { anonymous = true }, function(req)
+      return change(pool_of(req), req, { description = "string", is_paused = "boolean",
+         base_job_template = "object", concurrency_limit = "integer" })
+   end)
+   prefect:route("DELETE /api/work_pools/:pool", { anonymous = true }, delete_pool)
+   prefect:route("POST /api/work_pools/:pool/queues", { anonymous = true }, create_queue)
+   prefect:route("POST /api/work_pools/:pool/queues/filter", { anonymous = true, write = false },
+      function(req)
+         local list = json.array {}
+         for _, row in ipairs(objects.list(req.state, "queue", pool_of(req).id)) do
+            list[#list + 1] = queue.view(row)
+         end
+         return 200, list
+      end)
+   prefect:route("GET /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
+      return 200, queue.view(one_queue(req))
+   end)
+   prefect:route("PATCH /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
+      return change(one_queue(req), req, QUEUE)
+   end)
+   prefect:route("DELETE /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
+      objects.delete(req.state, "queue", one_queue(req).id)
+      return 204
+   end)
+   prefect:route("POST /api/work_pools/:pool/get_scheduled_flow_runs", { anonymous = true, write = false },
+      scheduled)
+end

@@ -1,0 +1,101 @@
+--- Work queues as rows: the agents' pool and its queues come into being when they are first named.
+local clock   = require "aci.clock"
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local objects = require "sim.prefect.objects"
+
+local queue = { AGENT_POOL = "default-agent-pool", READY_FOR = 60 }
+
+local function free_priority(state, pool)
+   local highest = 0
+   for _, row in ipairs(objects.list(state, "queue", pool.id)) do
+      highest = math.max(highest, row.body.priority)
+   end
+   return highest + 1
+end
+
+--- Adds a queue to a pool. @param fields `name`, and optionally description, priority, ...
+function queue.add(state, pool, fields)
+   local body = { name = fields.name, description = fields.description or "", filter = json.null,
+      is_paused = fields.is_paused or false, concurrency_limit = fields.concurrency_limit or json.null,
+      priority = fields.priority or free_priority(state, pool), last_polled = json.null,
+      work_pool_id = pool.id, work_pool_name = pool.body.name }
+   return objects.add(state, { kind = "queue", parent = pool.id, body = body })
+end
+
+--- Adds a pool with its default queue. @param fields `name`, `type`, and optionally the rest of the body
+function queue.add_pool(state, fields)
+   local agents = fields.type == "prefect-agent"
+   local pool = objects.add(state, { kind = "pool", body = { name = fields.name, type = fields.type,
+      description = fields.description or json.null, is_paused = fields.is_paused or false,
+      base_job_template = fields.base_job_template or json.object {},
+      concurrency_limit = fields.concurrency_limit or json.null,
+      status = agents and json.null or "NOT_READY" } })
+   local default = queue.add(state, pool, { name = "default",
+      description = "The work pool's default queue." })
+   pool.body.default_queue_id = default.id
+   return objects.save(state, pool)
+end
+
+--- The pool of the agents' queues.
+function queue.agent_pool(state)
+   return objects.find(state, "pool", queue.AGENT_POOL)
+      or queue.add_pool(state, { name = queue.AGENT_POOL, type = "prefect-agent" })
+end
+
+function queue.pool(state, name)
+   return refuse.unless(objects.find(state, "pool", name), 404, "detail",
+      ('Work pool "%s" not found.'):format(name))
+end
+
+--- The queue of that name, made where it is missing. Without a name the pool's default one.
+function queue.ensure(state, name, pool_name)
+   local pool = pool_name and pool_name ~= queue.AGENT_POOL and queue.pool(state, pool_name)
+      or queue.agent_pool(state)
+   name = name or "default"
+   return objects.find(state, "queue", name, pool.id) or queue.add(state, pool, { name = name })
+end
+
+--- The queue as the API shows it: served while somebody has asked it for work in the last minute.
+function queue.view(row)
+   local body = row.body
+   local polled = body.last_polled ~= json.null and clock.parse_iso(body.last_polled)
+   local fresh = polled and clock.now() - polled <= queue.READY_FOR
+   body.status = body.is_paused and "PAUSED" or fresh and "READY" or "NOT_READY"
+   return body
+end
+
+--- Notes that somebody asked.
+function queue.polled(state, row)
+   row.body.last_polled = objects.time()
+   objects.save(state, row)
+end
+
+local function due(run, before)
+   return run.body.state_type == "SCHEDULED" and (not before or (run.at or 0) <= before)
+end
+
+local function busy(run)
+   return run.body.state_type == "PENDING" or run.body.state_type == "RUNNING"
+end
+
+--- The scheduled runs of a queue that are due before a time, earliest first, within its limit.
+function queue.due(state, row, before, limit)
+   if row.body.is_paused then return {} end
+   local found, taken = {}, 0
+   for _, run in ipairs(objects.list(state, "flow_run")) do
+      if run.body.work_queue_id == row.id then
+         if due(run, before) then found[#found + 1] = run end
+         if busy(run) then taken = taken + 1 end
+      end
+   end
+   table.sort(found, function(a, b)
+      if a.at == b.at then return a.seq < b.seq end
+      return (a.at or 0) < (b.at or 0)
+   end)
+   local slots = row.body.concurrency_limit
+   local room = slots ~= json.null and math.max(0, slots - taken) or #found
+   return table.move(found, 1, math.min(#found, room, limit or #found), 1, {})
+end
+
+return queue

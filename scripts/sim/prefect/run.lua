@@ -1,0 +1,146 @@
+--- Flow runs and task runs as rows: states, the times that follow from them, and how a run is shown.
+local clock   = require "aci.clock"
+local crypto  = require "aci.crypto"
+local json    = require "aci.json"
+local objects = require "sim.prefect.objects"
+
+local run = {}
+
+local LATE_AFTER = 15   -- seconds, as the server's late-run service
+
+run.TYPES = { "SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED",
+   "CANCELLING" }
+
+local NAMES = { SCHEDULED = "Scheduled", PENDING = "Pending", RUNNING = "Running", COMPLETED = "Completed",
+   FAILED = "Failed", CANCELLED = "Cancelled", CRASHED = "Crashed", PAUSED = "Paused",
+   CANCELLING = "Cancelling" }
+
+local TERMINAL = { COMPLETED = true, FAILED = true, CANCELLED = true, CRASHED = true }
+
+local DETAILS = { "flow_run_id", "task_run_id", "child_flow_run_id", "scheduled_time", "cache_key",
+   "cache_expiration", "pause_timeout", "pause_key", "run_input_keyset", "refresh_cache", "retriable",
+   "transition_id", "task_parameters_id" }
+
+--- What a state in a request may hold.
+local DETAIL_FIELDS = { untrackable_result = "boolean", pause_reschedule = "boolean",
+   scheduled_time = "time", transition_id = "uuid" }
+for _, name in ipairs(DETAILS) do DETAIL_FIELDS[name] = DETAIL_FIELDS[name] or "any" end
+
+run.STATE = { type = { enum = run.TYPES, required = true }, name = "string", message = "string",
+   data = "any", state_details = { fields = DETAIL_FIELDS }, timestamp = "time", id = "uuid" }
+
+local ADJECTIVES = { "amber", "brisk", "calm", "dapper", "eager", "fancy", "gentle", "humble", "ideal",
+   "jolly", "keen", "lively", "mellow", "nimble", "olive", "proud", "quiet", "rapid", "sunny", "tidy" }
+local ANIMALS = { "albatross", "badger", "cormorant", "dolphin", "ermine", "falcon", "gannet", "heron",
+   "ibis", "jackdaw", "kestrel", "lynx", "marten", "narwhal", "otter", "puffin", "quail", "raven", "seal",
+   "tern" }
+
+local function pick(list)
+   return list[crypto.random(1):byte() % #list + 1]
+end
+
+--- A name nobody chose.
+function run.random_name()
+   return pick(ADJECTIVES) .. "-" .. pick(ANIMALS)
+end
+
+local function given(value)
+   if value == json.null then return nil end
+   return value
+end
+
+run.given = given
+
+function run.is_terminal(state_type)
+   return TERMINAL[state_type] == true
+end
+
+--- A state as the API shows it, from one in a request.
+-- @param owner `flow_run_id`, `task_run_id`
+function run.state(fields, owner)
+   local details = {}
+   for _, name in ipairs(DETAILS) do details[name] = json.null end
+   details.untrackable_result, details.pause_reschedule = false, false
+   for name, value in pairs(given(fields.state_details) or {}) do details[name] = value end
+   details.flow_run_id = owner.flow_run_id or json.null
+   details.task_run_id = owner.task_run_id or json.null
+   if fields.type == "SCHEDULED" and not given(details.scheduled_time) then
+      details.scheduled_time = objects.time()
+   end
+   return { id = crypto.uuid4(), type = fields.type, name = given(fields.name) or NAMES[fields.type],
+      timestamp = objects.time(), message = given(fields.message) or json.null,
+      data = fields.data == nil and json.null or fields.data, state_details = details }
+end
+
+local function seconds(text)
+   return clock.parse_iso(text)
+end
+
+local function leave(body, now)
+   local old = given(body.state)
+   if old and old.type == "RUNNING" then
+      body.total_run_time = body.total_run_time + math.max(0, now - seconds(old.timestamp))
+   end
+   return old
+end
+
+local function times(body, state, old)
+   local final, was_final = TERMINAL[state.type], old and TERMINAL[old.type]
+   if final and not was_final then body.end_time = state.timestamp end
+   if was_final and not final then body.end_time = json.null end
+   local scheduled = given(state.state_details.scheduled_time)
+   body.next_scheduled_start_time = state.type == "SCHEDULED" and scheduled or json.null
+   if not given(body.expected_start_time) then body.expected_start_time = scheduled or state.timestamp end
+end
+
+--- Puts a run into a state. The row is not saved.
+function run.enter(row, state)
+   local body = row.body
+   local old = leave(body, seconds(state.timestamp))
+   if state.type == "RUNNING" then
+      body.run_count = body.run_count + 1
+      if not given(body.start_time) then body.start_time = state.timestamp end
+   end
+   times(body, state, old)
+   body.state, body.state_id, body.state_type, body.state_name = state, state.id, state.type, state.name
+   row.at = seconds(given(body.next_scheduled_start_time) or body.expected_start_time)
+end
+
+local function estimates(body)
+   local now, running = clock.now(), body.state_type == "RUNNING"
+   body.estimated_run_time = body.total_run_time
+      + (running and math.max(0, now - seconds(body.state.timestamp)) or 0)
+   local expected, start = given(body.expected_start_time), given(body.start_time)
+   local from = start and seconds(start) or (not TERMINAL[body.state_type] and now)
+   body.estimated_start_time_delta = expected and from and math.max(0, from - seconds(expected)) or 0.0
+end
+
+local function mark_late(body)
+   local due = given(body.next_scheduled_start_time)
+   if body.state_name == "Scheduled" and due and clock.now() - seconds(due) > LATE_AFTER then
+      body.state_name, body.state.name = "Late", "Late"
+   end
+end
+
+--- A run as the API shows it.
+function run.view(state, row)
+   local body = row.body
+   if given(body.state) then
+      mark_late(body)
+      estimates(body)
+   end
+   local queue = objects.get(state, "queue", given(body.work_queue_id))
+   if row.kind == "flow_run" then
+      body.work_pool_name = queue and queue.body.work_pool_name or json.null
+   end
+   return body
+end
+
+--- The fields of a run that nothing was said about.
+function run.blank(names)
+   local body = { run_count = 0, total_run_time = 0.0 }
+   for name in names:gmatch "%S+" do body[name] = json.null end
+   return body
+end
+
+return run

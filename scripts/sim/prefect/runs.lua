@@ -1,0 +1,89 @@
+--- Flow runs.
+local json        = require "aci.json"
+local refuse      = require "sim.refuse"
+local check       = require "sim.prefect.check"
+local filters     = require "sim.prefect.filters"
+local launch      = require "sim.prefect.launch"
+local objects     = require "sim.prefect.objects"
+local orchestrate = require "sim.prefect.orchestrate"
+local rules       = require "sim.prefect.rules"
+local run         = require "sim.prefect.run"
+
+local UPDATE = { name = "string", flow_version = "string", parameters = "object", tags = "array",
+   empirical_policy = { fields = launch.POLICY }, infrastructure_pid = "string", job_variables = "object" }
+
+local SORTS = { "ID_DESC", "START_TIME_ASC", "START_TIME_DESC", "EXPECTED_START_TIME_ASC",
+   "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC", "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC" }
+
+local KINDS = { "flow_runs", "flows", "deployments", "task_runs", "work_pools", "work_pool_queues" }
+
+local function one(req)
+   return refuse.unless(objects.get(req.state, "flow_run", check.id(req)), 404, "detail",
+      "Flow run not found")
+end
+
+local function change(req)
+   local body, row = check.body(req, UPDATE), one(req)
+   for key, value in pairs(body) do row.body[key] = value end
+   if body.empirical_policy then row.body.empirical_policy = launch.policy(body.empirical_policy) end
+   objects.save(req.state, row)
+   return 204
+end
+
+local function set_state(req)
+   local id = check.id(req)
+   local row = refuse.unless(objects.get(req.state, "flow_run", id), 404, "exception",
+      ("Flow run with id %s not found"):format(id))
+   return orchestrate(req, row, { flow_run_id = row.id }, rules.flow)
+end
+
+local function delete(req)
+   local row = one(req)
+   for _, each in ipairs(objects.list(req.state, "task_run", row.id)) do
+      objects.delete(req.state, "task_run", each.id)
+   end
+   objects.delete_under(req.state, "log", row.id)
+   objects.delete(req.state, "flow_run", row.id)
+   return 204
+end
+
+local function meets(state, kind, id, filter)
+   if not filter then return true end
+   local row = objects.get(state, kind, run.given(id))
+   return row ~= nil and filters.match(row.body, filter)
+end
+
+local function wanted(state, body, asked)
+   return filters.match(body, asked.flow_runs or {})
+      and meets(state, "flow", body.flow_id, asked.flows)
+      and meets(state, "deployment", body.deployment_id, asked.deployments)
+      and meets(state, "queue", body.work_queue_id, asked.work_pool_queues)
+      and meets(state, "pool", body.work_pool_id, asked.work_pools)
+end
+
+local function matching(req, asked)
+   local found = {}
+   for _, row in ipairs(objects.list(req.state, "flow_run")) do
+      local body = run.view(req.state, row)
+      if wanted(req.state, body, asked) then found[#found + 1] = body end
+   end
+   return found
+end
+
+return function(prefect)
+   prefect:route("POST /api/flow_runs", { anonymous = true }, launch.of_flow)
+   prefect:route("GET /api/flow_runs/:id", { anonymous = true }, function(req)
+      return 200, run.view(req.state, one(req))
+   end)
+   prefect:route("PATCH /api/flow_runs/:id", { anonymous = true }, change)
+   prefect:route("DELETE /api/flow_runs/:id", { anonymous = true }, delete)
+   prefect:route("POST /api/flow_runs/:id/set_state", { anonymous = true }, set_state)
+   prefect:route("POST /api/flow_runs/filter", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, KINDS, SORTS)
+      return 200, filters.page(matching(req, asked), asked)
+   end)
+   prefect:route("POST /api/flow_runs/count", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, KINDS)
+      return 200, json.encode(#matching(req, asked)), { ["content-type"] = "application/json" }
+   end)
+end

@@ -1,0 +1,116 @@
+--- Task runs.
+local json        = require "aci.json"
+local refuse      = require "sim.refuse"
+local check       = require "sim.prefect.check"
+local filters     = require "sim.prefect.filters"
+local objects     = require "sim.prefect.objects"
+local orchestrate = require "sim.prefect.orchestrate"
+local rules       = require "sim.prefect.rules"
+local run         = require "sim.prefect.run"
+
+local given = run.given
+
+local POLICY = { max_retries = "integer", retry_delay_seconds = "number", retries = "integer",
+   retry_delay = "any", retry_jitter_factor = "number" }
+
+local CREATE = { id = "uuid", flow_run_id = "uuid", task_key = "string!", dynamic_key = "string!",
+   name = "string", task_version = "string", tags = "array", empirical_policy = { fields = POLICY },
+   task_inputs = "object", state = { fields = run.STATE }, cache_key = "string", cache_expiration = "time" }
+
+local SORTS = { "ID_DESC", "EXPECTED_START_TIME_ASC", "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC",
+   "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC" }
+
+local function same(state, fields)
+   for _, row in ipairs(objects.list(state, "task_run", fields.flow_run_id)) do
+      if row.body.task_key == fields.task_key and row.body.dynamic_key == tostring(fields.dynamic_key) then
+         return row
+      end
+   end
+end
+
+local function policy(fields)
+   local out = { max_retries = 0, retry_delay_seconds = 0.0, retries = json.null, retry_delay = json.null,
+      retry_jitter_factor = json.null }
+   for name, value in pairs(given(fields) or {}) do out[name] = value end
+   return out
+end
+
+local function new_body(fields)
+   local body = run.blank("state state_id state_type state_name cache_key cache_expiration task_version "
+      .. "expected_start_time next_scheduled_start_time start_time end_time flow_run_id")
+   for name, value in pairs(fields) do body[name] = value end
+   body.name, body.dynamic_key = given(fields.name) or run.random_name(), tostring(fields.dynamic_key)
+   body.tags, body.task_inputs = given(fields.tags) or json.array {},
+      given(fields.task_inputs) or json.object {}
+   body.empirical_policy, body.flow_run_run_count = policy(fields.empirical_policy), 0
+   body.state = json.null
+   return body
+end
+
+local function create(req)
+   local fields, state = check.body(req, CREATE), req.state
+   local flow_run = given(fields.flow_run_id)
+   refuse.when(flow_run and not objects.get(state, "flow_run", flow_run), 409, "detail", "Data integrity "
+      .. "conflict. This usually means a unique or foreign key constraint was violated. See server logs for "
+      .. "details.")
+   local there = flow_run and same(state, fields)
+   if there then return 200, run.view(state, there) end
+   local row = objects.add(state, { kind = "task_run", parent = flow_run, id = given(fields.id),
+      body = new_body(fields) })
+   run.enter(row, run.state(given(fields.state) or { type = "PENDING" },
+      { flow_run_id = flow_run, task_run_id = row.id }))
+   return 201, run.view(state, objects.save(state, row))
+end
+
+local function one(req)
+   return refuse.unless(objects.get(req.state, "task_run", check.id(req)), 404, "detail", "Task not found")
+end
+
+local function set_state(req)
+   local id = check.id(req)
+   local row = refuse.unless(objects.get(req.state, "task_run", id), 404, "exception",
+      ("Task run with id %s not found"):format(id))
+   local flow_run = objects.get(req.state, "flow_run", given(row.body.flow_run_id))
+   return orchestrate(req, row, { flow_run_id = given(row.body.flow_run_id), task_run_id = row.id },
+      function(body, proposed)
+         return rules.task(body, proposed, flow_run and flow_run.body)
+      end)
+end
+
+local function wanted(state, body, asked)
+   if not filters.match(body, asked.task_runs or {}) then return false end
+   if not asked.flow_runs then return true end
+   local row = objects.get(state, "flow_run", given(body.flow_run_id))
+   return row ~= nil and filters.match(row.body, asked.flow_runs)
+end
+
+local function matching(req, asked)
+   local found = {}
+   for _, row in ipairs(objects.list(req.state, "task_run")) do
+      local body = run.view(req.state, row)
+      if wanted(req.state, body, asked) then found[#found + 1] = body end
+   end
+   return found
+end
+
+return function(prefect)
+   prefect:route("POST /api/task_runs", { anonymous = true }, create)
+   prefect:route("GET /api/task_runs/:id", { anonymous = true }, function(req)
+      return 200, run.view(req.state, one(req))
+   end)
+   prefect:route("PATCH /api/task_runs/:id", { anonymous = true }, function(req)
+      local body, row = check.body(req, { name = "string" }), one(req)
+      row.body.name = body.name or row.body.name
+      objects.save(req.state, row)
+      return 204
+   end)
+   prefect:route("POST /api/task_runs/:id/set_state", { anonymous = true }, set_state)
+   prefect:route("POST /api/task_runs/filter", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "task_runs", "flow_runs" }, SORTS)
+      return 200, filters.page(matching(req, asked), asked)
+   end)
+   prefect:route("POST /api/task_runs/count", { anonymous = true, write = false }, function(req)
+      local asked = filters.read(req, { "task_runs", "flow_runs" })
+      return 200, json.encode(#matching(req, asked)), { ["content-type"] = "application/json" }
+   end)
+end

@@ -1,0 +1,45 @@
+--- Variables.
+local json    = require "aci.json"
+local refuse  = require "sim.refuse"
+local check   = require "sim.prefect.check"
+local filters = require "sim.prefect.filters"
+local objects = require "sim.prefect.objects"
+
+local function create(req)
+   local body = check.body(req, { name = "variable_name!", value = "string!", tags = "array" })
+   refuse.when(objects.find(req.state, "variable", body.name), 409, "detail", "Data integrity conflict. This "
+      .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
+   body.tags = body.tags or json.array {}
+   return 201, objects.add(req.state, { kind = "variable", body = body }).body
+end
+
+local function named(req)
+   return refuse.unless(objects.find(req.state, "variable", req.params.name), 404, "detail",
+      "Variable not found.")
+end
+
+return function(prefect)
+   prefect:route("POST /api/variables", { anonymous = true }, create)
+   prefect:route("GET /api/variables/name/:name", { anonymous = true }, function(req)
+      return 200, named(req).body
+   end)
+   prefect:route("PATCH /api/variables/name/:name", { anonymous = true }, function(req)
+      local body = check.body(req, { name = "variable_name", value = "string", tags = "array" })
+      local row = named(req)
+      for key, value in pairs(body) do row.body[key] = value end
+      objects.save(req.state, row)
+      return 204
+   end)
+   prefect:route("DELETE /api/variables/name/:name", { anonymous = true }, function(req)
+      objects.delete(req.state, "variable", named(req).id)
+      return 204
+   end)
+   prefect:route("POST /api/variables/filter", { anonymous = true, write = false }, function(req)
+      local asked, found = filters.read(req, { "variables" }, { "NAME_ASC", "NAME_DESC", "CREATED_DESC",
+         "UPDATED_DESC" }), {}
+      for _, row in ipairs(objects.list(req.state, "variable")) do
+         if filters.match(row.body, asked.variables or {}) then found[#found + 1] = row.body end
+      end
+      return 200, filters.page(found, asked)
+   end)
+end
