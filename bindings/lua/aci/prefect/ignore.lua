@@ -64,8 +64,8 @@ local function match(parts, p, names, s, folder)
       return folder and s <= #names or not folder
    end
    if parts[p] == "**" then
-      -- "a/**" means what is inside a, not a itself
-      if p == #parts then return s <= #names end
+      -- "a/**" means what is inside a, not a itself; "**/" means what is inside any folder
+      if p == #parts then return s + (folder and p == 1 and 1 or 0) <= #names end
       for from = s, #names do
          if match(parts, p + 1, names, from, folder) then return true end
       end
