@@ -1,0 +1,78 @@
+-- execute.lua: what a job's container runs. Fetches the deployment's code, loads the flow and runs it;
+-- states and logs go to Prefect. Exits 0 also when the flow failed: the run's state says that.
+local clock   = require "aci.clock"
+local code    = require "aci.flow.code"
+local config  = require "aci.config"
+local crypto  = require "aci.crypto"
+local engine  = require "aci.flow.engine"
+local fail    = require "aci.error"
+local fs      = require "aci.fs"
+local prefect = require "aci.prefect"
+local task    = require "aci.task"
+
+local run_id = os.getenv "PREFECT__FLOW_RUN_ID" or arg[1]
+if not run_id then
+   fail.raise { kind = "usage", code = "run", message = "which flow run? PREFECT__FLOW_RUN_ID is not set" }
+end
+
+-- In a container group everything that matters is in the environment, on Azure and on the local cloud.
+local inside = os.getenv "PREFECT__FLOW_RUN_ID" ~= nil
+local settings = config.load({ cloud = inside and "azure" or nil }, { need = { "prefect_url" } })
+local api = prefect.connect(settings)
+
+local function echo(level, message)
+   io.stdout:write(("%s | %-7s | %s\n"):format(clock.iso(clock.now()):sub(12, 23), level:upper(), message))
+   io.stdout:flush()
+end
+
+local function find_run()
+   local run = api:run(run_id)
+   if run then return run end
+   fail.raise { kind = "not_found", code = "run", message = "there is no flow run " .. run_id }
+end
+
+--- A flow that cannot be loaded is a failed run, whatever state it is in.
+local function not_loaded(logger, err)
+   local message = "Flow could not be retrieved from deployment. " .. tostring(err)
+   logger:error(message)
+   logger:flush()
+   api:set_run_state(run_id, { type = "FAILED", name = "Failed", message = message }, true)
+end
+
+local function load(run, logger, folder)
+   local deployment = api:deployment_by_id(run.deployment_id)
+   if not deployment then
+      fail.raise { kind = "not_found", code = "deployment", message = "the run's deployment is gone" }
+   end
+   local where, path = code.fetch(api, settings, deployment, folder)
+   logger:info(("Downloading flow code from storage at '%s'"):format(path))
+   local file = deployment.entrypoint:match "^(.+):" or ""
+   return code.load(where, deployment.entrypoint), crypto.hex(crypto.md5(fs.read(where .. "/" .. file) or ""))
+end
+
+--- Being stopped from outside is a crash: the run must not stay "Running".
+local function crash_at_sigterm()
+   local signal <close> = task.signal "TERM"
+   task.wait(signal)
+   pcall(api.set_run_state, api, run_id, { type = "CRASHED", name = "Crashed",
+      message = "Execution was aborted by a termination signal." })
+   os.exit(143)
+end
+
+local function main()
+   local run = find_run()
+   if api.is_terminal(run.state) then return echo("info", "the run is over: " .. run.state.name) end
+   local logger = api:logger { flow_run_id = run.id, echo = echo }
+   local folder = fs.tempdir "flow"
+   local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })
+   local ok, flow, version = pcall(load, run, logger, folder)
+   if not ok then return not_loaded(logger, flow) end
+   logger:flush()
+   local state, why = engine.run_flow({ api = api, config = settings, run = run, echo = echo,
+      version = version }, flow)
+   echo("info", state and ("Finished: " .. state.name) or ("Stopped: " .. tostring(why)))
+end
+
+local watcher = task.spawn(crash_at_sigterm)
+main()
+watcher:cancel()

@@ -1,0 +1,126 @@
+-- run.lua "FLOW/DEPLOYMENT": starts a run, follows its states and logs, and exits by its outcome.
+-- Exits 7 when nobody asks the work queue for runs.
+local cli     = require "aci.cli"
+local clock   = require "aci.clock"
+local config  = require "aci.config"
+local fail    = require "aci.error"
+local json    = require "aci.json"
+local prefect = require "aci.prefect"
+local task    = require "aci.task"
+
+local options, names = cli.parse(arg, {
+   usage = 'acihost run.lua [options] "FLOW/DEPLOYMENT": start a run and follow it',
+   options = {
+      parameter = { short = "p", value = "NAME=VALUE", many = true, help = "a parameter of the flow" },
+      wait      = { value = "SECONDS", number = true, help = "how long an agent is waited for (default 30)" },
+   },
+})
+
+local LEVELS = { [10] = "DEBUG", [20] = "INFO", [30] = "WARNING", [40] = "ERROR", [50] = "CRITICAL" }
+
+local function usage(message)
+   fail.raise { kind = "usage", code = "arguments", message = message,
+      advice = 'for example: acihost run.lua "Simple Demo/Simple Deployment"' }
+end
+
+--- "n=3" as a name and a JSON value; what is not JSON is text.
+local function parameters()
+   local map = {}
+   for _, text in ipairs(options.parameter or {}) do
+      local name, value = text:match "^([%w_]+)=(.*)$"
+      if not name then usage(("%q is not NAME=VALUE"):format(text)) end
+      local decoded = json.decode(value)
+      if decoded == nil then decoded = value end
+      map[name] = decoded
+   end
+   return map
+end
+
+if #names ~= 1 then usage "which deployment?" end
+
+local api = prefect.connect(config.load { cloud = options.cloud })
+
+local function say(format, ...)
+   io.stderr:write(format:format(...), "\n")
+end
+
+local function find()
+   local deployment = api:deployment(names[1])
+   if deployment then return deployment end
+   fail.raise { kind = "not_found", code = "deployment",
+      message = ("there is no deployment %q"):format(names[1]),
+      advice = "acihost status.lua lists them; acihost setup.lua makes those of the demo" }
+end
+
+--- An agent asks every few seconds; a queue that nobody has asked for a minute has none.
+local function served(deployment)
+   local queue = type(deployment.work_queue_name) == "string"
+      and api:queue(deployment.work_queue_name, type(deployment.work_pool_name) == "string"
+         and deployment.work_pool_name or nil)
+   local idle = queue and api:queue_idle(queue)
+   return idle ~= nil and idle ~= false and idle < 60
+end
+
+local function need_agent(deployment)
+   local deadline = clock.monotonic() + (options.wait or 30)
+   while not served(deployment) do
+      if clock.monotonic() > deadline then
+         fail.raise { kind = "timeout", code = "no_agent",
+            message = ("nobody asks the work queue %s for runs"):format(tostring(deployment.work_queue_name)),
+            advice = "start an agent: acihost worker.lua -q " .. tostring(deployment.work_queue_name) }
+      end
+      task.sleep(1)
+   end
+end
+
+local function show(entry)
+   say("%s | %-7s | %s", entry.timestamp:sub(12, 23), LEVELS[math.tointeger(entry.level)] or entry.level,
+      entry.message)
+end
+
+local function show_state(run, before)
+   if run.state.id == before then return before end
+   local message = type(run.state.message) == "string" and ": " .. run.state.message or ""
+   say("%s | %-7s | %s%s", run.state.timestamp:sub(12, 23), "STATE", run.state.name, message)
+   return run.state.id
+end
+
+--- The last lines come a moment after the last state.
+local function last_lines(tail)
+   for _ = 1, 6 do
+      for _, entry in ipairs(tail()) do
+         show(entry)
+         if entry.name == "prefect.flow_runs" and entry.message:find "^Finished in state" then return end
+      end
+      task.sleep(0.4)
+   end
+end
+
+local function follow(id)
+   local tail, state = api:log_tail(id), nil
+   while true do
+      local run = api:run(id)
+      if not run then fail.raise { kind = "not_found", code = "run", message = "the run was deleted" } end
+      for _, entry in ipairs(tail()) do show(entry) end
+      state = show_state(run, state)
+      if api.is_terminal(run.state) then
+         if run.state_type == "COMPLETED" or run.state_type == "FAILED" then last_lines(tail) end
+         return run
+      end
+      task.sleep(1)
+   end
+end
+
+local deployment = find()
+need_agent(deployment)
+local started = api:create_run(deployment.id, { parameters = parameters() })
+say("flow run %s (%s)", started.name, started.id)
+local run = follow(started.id)
+
+if options.output == "json" then
+   print(json.encode({ id = run.id, name = run.name, state = run.state_type, message = run.state.message,
+      seconds = run.total_run_time }, { pretty = true }))
+else
+   print(("%s: %s"):format(run.name, run.state_name))
+end
+os.exit(run.state_type == "COMPLETED" and 0 or 1, true)

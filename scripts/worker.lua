@@ -1,0 +1,80 @@
+-- worker.lua: the agent. Asks a work queue for runs and serves each in a container group of its own.
+-- SIGTERM lets what is running end and takes nothing new.
+local cli     = require "aci.cli"
+local clock   = require "aci.clock"
+local config  = require "aci.config"
+local prefect = require "aci.prefect"
+local task    = require "aci.task"
+local worker  = require "aci.worker"
+
+local options = cli.parse(arg, {
+   usage = "acihost worker.lua [options]: run what is scheduled in a work queue",
+   options = {
+      queue    = { short = "q", value = "NAME", help = "the work queue (default the setting queue)" },
+      limit    = { value = "N", number = true, help = "at most so many runs at once (default 10)" },
+      interval = { value = "SECONDS", number = true, help = "how often the queue is asked (default 15)" },
+   },
+})
+
+-- In a container group everything that matters is in the environment, on Azure and on the local cloud.
+local inside = os.getenv "IDENTITY_ENDPOINT" ~= nil
+local settings = config.load({ cloud = inside and "azure" or options.cloud }, { need = { "prefect_url" } })
+local queue_name = options.queue or settings.queue
+local limit = options.limit or 10
+
+local function say(format, ...)
+   io.stderr:write(clock.iso(clock.now()):sub(12, 23), "  ", format:format(...), "\n")
+end
+
+local api = prefect.connect(settings)
+local interval = options.interval or tonumber(os.getenv "PREFECT_AGENT_QUERY_INTERVAL") or 15
+local agent = worker.new { api = api, config = settings, say = say, watch = math.min(interval, 5) }
+
+local busy, count, draining = {}, 0, false
+
+local function serve(run)
+   count = count + 1
+   busy[run.id] = task.spawn(function()
+      local ok, err = pcall(agent.serve, agent, run)
+      if not ok then say("%s: %s", run.name, tostring(err)) end
+      busy[run.id], count = nil, count - 1
+   end)
+end
+
+local function poll(queue)
+   local room = limit - count
+   if room <= 0 then return end
+   for _, run in ipairs(api:due_runs(queue, { limit = room, ahead = interval })) do
+      if not busy[run.id] then serve(run) end
+   end
+end
+
+-- A server that is away for a while is waited for, ever more patiently.
+local function look(misses)
+   local ok, err = pcall(function() poll(api:put_queue(queue_name)) end)
+   if ok then return 0 end
+   if require("aci.error").is(err, "interrupted") then error(err, 0) end
+   say("the queue could not be asked: %s", tostring(err))
+   return misses + 1
+end
+
+local stop = task.future()
+
+local function drain_at_sigterm()
+   local signal <close> = task.signal "TERM"
+   task.wait(signal)
+   draining = true
+   say("draining: %d runs are going on", count)
+   stop:set(true)
+end
+
+task.spawn(drain_at_sigterm)
+say("serving queue %s of %s, every %g s, at most %d runs at once", queue_name, api.url, interval, limit)
+
+local misses = 0
+while not draining do
+   misses = look(misses)
+   pcall(stop.wait, stop, interval * math.min(2 ^ misses, 8))
+end
+for _, each in pairs(busy) do task.wait(each) end
+say "done"
