@@ -39,7 +39,7 @@ end
 function prefect.connect(config)
    if not config.prefect_url and config.cloud == "local" then require("aci.local").settle(config) end
    local self = { url = base_url(config), pause = config.prefect_pause or 0.3 }
-   self.http = http.client { retry = false, timeout = 60, connect_timeout = 10 }
+   self.http = config.prefect_http or http.client { retry = false, timeout = 60, connect_timeout = 10 }
    self.key, self.auth = config.prefect_key, config.prefect_auth
    return setmetatable(self, Api)
 end
