@@ -244,5 +244,6 @@ int luaopen_aci_crypto(lua_State *L) {
     };
     luaL_newlib(L, functions);
     aci_crypto_keys(L);
+    aci_crypto_shared(L);
     return 1;
 }

@@ -1,7 +1,239 @@
+/* aci._http: transfers and URLs; bindings/lua/aci/http.lua makes requests of them.
+ *
+ *     local transfer <close> = c.start { url = "https://example.com/", method = "GET" }
+ *     task.wait(transfer)
+ *     local response, err = transfer:result()
+ *
+ * A transfer owns copies of all it was given and may be closed in every state. */
 #include "bindings.h"
+#include "core/transfer.h"
+#include "glue.h"
+#include "http.h"
 
-#include <lauxlib.h>
+#include <string.h>
+
+#define TYPE "aci.http.transfer"
+
+typedef struct transfer {
+    aci_wait wait;
+    aci_transfer *core; /* NULL: closed */
+    bool secret_body, secret_url;
+} transfer;
+
+/* ---- start ---- */
+
+/* Views on strings that the option table at index 1 anchors. */
+static void read_options(lua_State *L, aci_transfer_options *read) {
+    size_t length;
+    lua_getfield(L, 1, "url");
+    read->url = aci_bytes(L, -1, &length);
+    lua_getfield(L, 1, "body");
+    if (!lua_isnil(L, -1))
+        read->body = aci_bytes(L, -1, &read->body_size);
+    lua_pop(L, 2);
+    read->method = aci_opt_string(L, 1, "method", "GET");
+    read->body_file = aci_opt_string(L, 1, "body_file", NULL);
+    read->sink_file = aci_opt_string(L, 1, "sink_file", NULL);
+    read->sink_stream = aci_opt_boolean(L, 1, "stream", false);
+    read->max_body = (uint64_t)aci_opt_integer(L, 1, "max_body", 0);
+    read->ca_file = aci_opt_string(L, 1, "ca_file", NULL);
+    read->proxy = aci_opt_string(L, 1, "proxy", NULL);
+    read->connect_to = aci_opt_string(L, 1, "connect_to", NULL);
+    read->timeout = aci_opt_number(L, 1, "timeout", 0);
+    read->connect_timeout = aci_opt_number(L, 1, "connect_timeout", 0);
+    read->stall_timeout = aci_opt_number(L, 1, "stall_timeout", 0);
+    read->replay = aci_opt_boolean(L, 1, "replay", false);
+}
+
+/* The userdata owns the transfer already, so raising here loses nothing. */
+static void add_headers(lua_State *L, aci_transfer *core) {
+    if (lua_getfield(L, 1, "headers") == LUA_TTABLE) {
+        lua_pushnil(L);
+        while (lua_next(L, -2)) {
+            if (lua_type(L, -1) == LUA_TNUMBER)
+                lua_tostring(L, -1);
+            if (aci_transfer_header(core, lua_tostring(L, -2), aci_bytes(L, -1, NULL)) < 0)
+                luaL_error(L, "not enough memory");
+            lua_pop(L, 1);
+        }
+    }
+    lua_pop(L, 1);
+}
+
+/* start(options) -> transfer | nil, err. The options are checked by the Lua half. */
+static int http_start(lua_State *L) {
+    aci_transfer_options read = {0};
+    transfer *self;
+    int failed;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    read_options(L, &read);
+
+    self = aci_waitable_new(L, sizeof *self, TYPE, 0);
+    self->secret_body = aci_opt_boolean(L, 1, "secret_body", false);
+    self->secret_url = aci_opt_boolean(L, 1, "secret_url", false);
+
+    self->core = aci_transfer_new(&read, &self->wait, &failed);
+    if (!self->core)
+        return read.body_file ? aci_fail_errno(L, "cannot send", read.body_file, failed)
+                              : luaL_error(L, "%s", strerror(failed));
+    add_headers(L, self->core);
+    aci_transfer_start(self->core);
+    return 1;
+}
+
+/* ---- methods ---- */
+
+static transfer *check_open(lua_State *L) {
+    transfer *self = luaL_checkudata(L, 1, TYPE);
+    luaL_argcheck(L, self->core, 1, "the transfer is closed");
+    return self;
+}
+
+static void push_url(lua_State *L, const aci_transfer *core, bool query) {
+    const char *url = aci_transfer_url(core);
+    lua_pushlstring(L, url, strcspn(url, query ? "#" : "?#"));
+}
+
+static int push_fault(lua_State *L, const aci_transfer *core) {
+    const aci_fault *fault = aci_transfer_fault(core);
+    aci_fail(L, fault->kind, fault->code, fault->message);
+    lua_pushstring(L, aci_transfer_method(core));
+    lua_setfield(L, -2, "method");
+    push_url(L, core, false);
+    lua_setfield(L, -2, "url");
+    return 2;
+}
+
+/* A header that comes twice is one, joined by ", ", as RFC 9110 5.3 reads it. */
+static void push_headers(lua_State *L, const aci_headers *head) {
+    const char *name, *value;
+    size_t at = 0;
+    lua_newtable(L);
+    while (aci_headers_next(head, &at, &name, &value)) {
+        if (lua_getfield(L, -1, name) == LUA_TSTRING)
+            lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+        else
+            lua_pushstring(L, value);
+        lua_setfield(L, -3, name);
+        lua_pop(L, 1);
+    }
+}
+
+static void push_body(lua_State *L, const transfer *self) {
+    size_t length;
+    const char *bytes = aci_transfer_body(self->core, &length);
+    if (self->secret_body)
+        aci_secret_push(L, bytes, length);
+    else
+        lua_pushlstring(L, bytes, length);
+}
+
+/* transfer:result() -> response | nil, err; only when it has ended */
+static int transfer_result(lua_State *L) {
+    transfer *self = check_open(L);
+    luaL_argcheck(L, aci_transfer_ended(self->core), 1,
+                  "the transfer has not ended: task.wait(transfer) comes first");
+    if (aci_transfer_fault(self->core))
+        return push_fault(L, self->core);
+    lua_createtable(L, 0, 5);
+    lua_pushinteger(L, aci_transfer_status(self->core));
+    lua_setfield(L, -2, "status");
+    push_headers(L, aci_transfer_headers(self->core));
+    lua_setfield(L, -2, "headers");
+    push_url(L, self->core, !self->secret_url);
+    lua_setfield(L, -2, "url");
+    if (aci_transfer_body_kind(self->core) == ACI_SPOOL_MEMORY) {
+        push_body(L, self);
+        lua_setfield(L, -2, "body");
+    }
+    return 1;
+}
+
+/* transfer:read() -> bytes | nil: what a stream has got since; nil when there is nothing (yet) */
+static int transfer_read(lua_State *L) {
+    transfer *self = check_open(L);
+    size_t length;
+    if (aci_transfer_body_kind(self->core) != ACI_SPOOL_STREAM)
+        return 0;
+    aci_transfer_body(self->core, &length);
+    if (length)
+        push_body(L, self);
+    else
+        lua_pushnil(L);
+    aci_transfer_read_on(self->core);
+    return 1;
+}
+
+/* transfer:ended() -> boolean */
+static int transfer_ended(lua_State *L) {
+    lua_pushboolean(L, aci_transfer_ended(check_open(L)->core));
+    return 1;
+}
+
+/* transfer:began() -> boolean: a connection stood, so that the request may have arrived */
+static int transfer_began(lua_State *L) {
+    lua_pushboolean(L, aci_transfer_began(check_open(L)->core));
+    return 1;
+}
+
+/* transfer:seconds() -> number: from the start to the end */
+static int transfer_seconds(lua_State *L) {
+    lua_pushnumber(L, aci_transfer_seconds(check_open(L)->core));
+    return 1;
+}
+
+/* A task that waits for it is woken first, and finds a result of kind "canceled"; its memory
+ * then goes with the userdata. */
+static int transfer_close(lua_State *L) {
+    transfer *self = luaL_checkudata(L, 1, TYPE);
+    if (!self->core)
+        return 0;
+    aci_transfer_cancel(self->core);
+    if (self->wait.waiter)
+        return 0;
+    aci_transfer_free(self->core);
+    self->core = NULL;
+    return 0;
+}
+
+static int transfer__gc(lua_State *L) {
+    transfer *self = luaL_checkudata(L, 1, TYPE);
+    aci_transfer_free(self->core);
+    self->core = NULL;
+    return 0;
+}
+
+/* ---- the module ---- */
+
+/* Finalisers run youngest first, so this one, made at the opening, comes after all transfers. */
+static int connections__gc(lua_State *L) {
+    (void)L;
+    aci_transfer_close_all();
+    return 0;
+}
+
+static void anchor_connections(lua_State *L) {
+    lua_newuserdatauv(L, 0, 0);
+    aci_type(L, "aci.http.connections", NULL, connections__gc);
+    lua_setmetatable(L, -2);
+    lua_setfield(L, LUA_REGISTRYINDEX, "aci.http.kept");
+}
 
 int luaopen_aci_http(lua_State *L) {
-    return luaL_error(L, "aci.http is not built yet");
+    static const luaL_Reg methods[] = {{"result", transfer_result},
+                                       {"read", transfer_read},
+                                       {"ended", transfer_ended},
+                                       {"began", transfer_began},
+                                       {"seconds", transfer_seconds},
+                                       {"close", transfer_close},
+                                       {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"check", http_check}, {"start", http_start}, {NULL, NULL}};
+    anchor_connections(L);
+    aci_waitable_type(L, TYPE, methods, transfer_close);
+    lua_pushcfunction(L, transfer__gc);
+    lua_setfield(L, -2, "__gc");
+    luaL_newlib(L, functions);
+    http_text_register(L);
+    return 1;
 }

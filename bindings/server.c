@@ -585,7 +585,12 @@ static void make_request_type(lua_State *L) {
     set_function(L, "__gc", request__gc);
     set_function(L, "__tostring", request__tostring);
     lua_createtable(L, 0, 1); /* module, metatable, fields' metatable */
-    lua_getfield(L, -2, "__index");
+    if (lua_getfield(L, -2, "methods") == LUA_TNIL) { /* else the module is opened again */
+        lua_pop(L, 1);
+        lua_getfield(L, -2, "__index");
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -4, "methods");
+    }
     lua_pushvalue(L, -1);
     lua_setfield(L, -5, "request");
     lua_setfield(L, -2, "__index");

@@ -123,3 +123,18 @@ bool aci_base64_read(aci_base64 alphabet, const char *text, size_t length, void 
     *written = (size_t)(to - (unsigned char *)out);
     return (bits & ((1u << count) - 1)) == 0;
 }
+
+size_t aci_percent_read(const char *text, size_t length, char *out) {
+    char *to = out;
+    for (size_t i = 0; i < length; i++) {
+        bool coded = text[i] == '%' && length - i > 2;
+        int high = coded ? hex_value(text[i + 1]) : -1, low = coded ? hex_value(text[i + 2]) : -1;
+        if (high >= 0 && low >= 0) {
+            *to++ = (char)(high << 4 | low);
+            i += 2;
+        } else {
+            *to++ = text[i];
+        }
+    }
+    return (size_t)(to - out);
+}

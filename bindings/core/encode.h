@@ -1,5 +1,5 @@
-/* Bytes as text: hex and base64 (RFC 4648). Strict when reading: what the writers would not have
- * written is refused, except for letter case in hex. */
+/* Bytes as text: hex and base64 (RFC 4648), strict when reading: what the writers would not have
+ * written is refused, except for letter case in hex. And percent-encoding (RFC 3986), read only. */
 #ifndef ACI_CORE_ENCODE_H
 #define ACI_CORE_ENCODE_H
 
@@ -23,5 +23,9 @@ size_t aci_base64_write(aci_base64 alphabet, const void *bytes, size_t length, c
  * that no byte has. */
 bool aci_base64_read(aci_base64 alphabet, const char *text, size_t length, void *out,
                      size_t *written);
+
+/* Resolve %XX; a percent sign without two hex digits stays, and so does "+". out has room for
+ * length bytes and may be text itself. Returns how many were written. */
+size_t aci_percent_read(const char *text, size_t length, char *out);
 
 #endif

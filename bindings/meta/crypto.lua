@@ -119,4 +119,11 @@ function crypto.ca(options) end
 ---@return aci.Error? err
 function crypto.certificate(options) end
 
+--- The text that Shared Key of Azure Storage signs for a request to the Blob service; the signature
+--- is `base64(hmac_sha256(unbase64(key), text))`. Everything as it goes on the wire.
+--- (https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key)
+---@param request {method: string, account: string, target: string, headers?: table<string, string>} target: path and query
+---@return string
+function crypto.shared_key_string(request) end
+
 return crypto

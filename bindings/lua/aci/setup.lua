@@ -29,7 +29,7 @@ local function note(text) io.stderr:write(text, "\n") end
 
 --- Is the Prefect API the local cloud's own?
 local function own_prefect(c)
-   return c.config.cloud == "local" and c.config.from.prefect_url == nil
+   return c.config.from.prefect_url == "the local cloud"
 end
 
 --- The first line of every script: both targets.

@@ -1,0 +1,137 @@
+#include "fault.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void aci_fault_set(aci_fault *fault, const char *kind, const char *code, const char *format, ...) {
+    va_list arguments;
+    fault->kind = kind;
+    fault->code = code;
+    va_start(arguments, format);
+    vsnprintf(fault->message, sizeof fault->message, format, arguments);
+    va_end(arguments);
+}
+
+bool aci_fault_passing(const char *code) {
+    static const char *const passing[] = {"connect", "resolve", "reset", "connect_timeout",
+                                          "stalled"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strcmp(code, passing[i]) == 0)
+            return true;
+    return false;
+}
+
+/* OpenSSL's X509_V_ERR_ numbers; not included, so that only curl's header is needed here. */
+static const struct {
+    long verify;
+    const char *code, *words;
+} certificates[] = {
+    {10, "tls_expired", "the certificate of %s has expired (or this machine's clock is wrong)"},
+    {9, "tls_not_yet_valid",
+     "the certificate of %s is not valid yet (or this machine's clock is wrong)"},
+    {18, "tls_untrusted", "the certificate of %s is self-signed and not trusted"},
+    {19, "tls_untrusted", "the certificate of %s comes from an authority that is not trusted"},
+    {20, "tls_untrusted", "the certificate of %s comes from an authority that is not trusted"},
+    {21, "tls_untrusted", "the certificate of %s comes from an authority that is not trusted"},
+    {62, "tls_host", "the certificate that %s presents is for another name"},
+};
+
+static void set_certificate(aci_fault *fault, const aci_fault_facts *facts) {
+    const char *words = NULL;
+    fault->kind = "network";
+    fault->code = "tls";
+    for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++) {
+        if (certificates[i].verify == facts->verify) {
+            fault->code = certificates[i].code;
+            words = certificates[i].words;
+        }
+    }
+    if (facts->verify == 0) { /* the chain was good, so it is the name (curl checks that itself) */
+        fault->code = "tls_host";
+        words = "the certificate that %s presents is for another name";
+    }
+    if (!words) {
+        aci_fault_set(fault, "network", "tls", "the certificate of %s is refused: %s", facts->host,
+                      facts->text);
+        return;
+    }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the formats are the table's above */
+    snprintf(fault->message, sizeof fault->message, words, facts->host);
+#pragma GCC diagnostic pop
+}
+
+static void set_connect(aci_fault *fault, const aci_fault_facts *facts) {
+    if (facts->system == EMFILE || facts->system == ENFILE)
+        aci_fault_set(fault, "failed", "descriptors", "cannot connect to %s: %s", facts->host,
+                      strerror((int)facts->system));
+    else
+        aci_fault_set(fault, "network", "connect", "cannot connect to %s: %s", facts->host,
+                      facts->system ? strerror((int)facts->system) : facts->text);
+}
+
+static void set_timeout(aci_fault *fault, const aci_fault_facts *facts) {
+    if (facts->started)
+        aci_fault_set(fault, "timeout", "timeout", "%s did not finish its answer in time",
+                      facts->host);
+    else
+        aci_fault_set(fault, "timeout", "connect_timeout", "cannot connect to %s in time",
+                      facts->host);
+}
+
+static void set_ended(aci_fault *fault, const aci_fault_facts *facts) {
+    if (facts->proxy_status && facts->proxy_status / 100 != 2)
+        aci_fault_set(fault, "network", "proxy",
+                      "the proxy does not connect to %s: it answered %ld", facts->host,
+                      facts->proxy_status);
+    else
+        aci_fault_set(fault, "network", "reset",
+                      "%s ended the connection before its answer was complete", facts->host);
+}
+
+void aci_fault_from_curl(aci_fault *fault, CURLcode code, const aci_fault_facts *facts) {
+    const char *text = facts->text[0] ? facts->text : curl_easy_strerror(code);
+    aci_fault_facts known = *facts;
+    known.text = text;
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        aci_fault_set(fault, "network", "resolve", "cannot find the address of %s", facts->host);
+        break;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        aci_fault_set(fault, "network", "resolve", "cannot find the address of the proxy");
+        break;
+    case CURLE_COULDNT_CONNECT:
+        set_connect(fault, &known);
+        break;
+    case CURLE_OPERATION_TIMEDOUT:
+        set_timeout(fault, &known);
+        break;
+    case CURLE_PEER_FAILED_VERIFICATION:
+        set_certificate(fault, &known);
+        break;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+        aci_fault_set(fault, "network", "tls", "no TLS connection to %s: %s", facts->host, text);
+        break;
+    case CURLE_SSL_CACERT_BADFILE:
+        aci_fault_set(fault, "failed", "ca_file", "the trusted certificates are not readable: %s",
+                      text);
+        break;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_ABORTED_BY_CALLBACK: /* a second sending that transfer.c refused */
+        set_ended(fault, &known);
+        break;
+    case CURLE_OUT_OF_MEMORY:
+        aci_fault_set(fault, "failed", "memory", "not enough memory");
+        break;
+    default:
+        aci_fault_set(fault, "network", "protocol", "%s: %s", facts->host, text);
+    }
+}

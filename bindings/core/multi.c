@@ -1,0 +1,149 @@
+#include "multi.h"
+#include "loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+typedef struct owner {
+    void *thing;
+    void (*ended)(void *thing, CURLcode code);
+} owner;
+
+static struct {
+    CURLM *multi;
+    CURLSH *share;
+    aci_timer timer;
+    bool initialised;
+} net;
+
+/* Takes what has ended out of the multi, one by one: `ended` may add and remove others. */
+static void collect_ended(void) {
+    CURLMsg *message;
+    int left;
+    while (net.multi && (message = curl_multi_info_read(net.multi, &left))) {
+        CURL *easy = message->easy_handle;
+        CURLcode code = message->data.result;
+        owner *who = NULL;
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&who);
+        curl_multi_remove_handle(net.multi, easy);
+        curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+        owner ended = *who;
+        free(who);
+        ended.ended(ended.thing, code);
+    }
+}
+
+static void on_ready(aci_source *source, unsigned events) {
+    int running, mask = 0;
+    if (events & EPOLLIN)
+        mask |= CURL_CSELECT_IN;
+    if (events & EPOLLOUT)
+        mask |= CURL_CSELECT_OUT;
+    if (events & (EPOLLERR | EPOLLHUP))
+        mask |= CURL_CSELECT_ERR;
+    curl_multi_socket_action(net.multi, source->fd, mask, &running);
+    collect_ended();
+}
+
+static void on_due(aci_timer *timer) {
+    int running;
+    (void)timer;
+    curl_multi_socket_action(net.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect_ended();
+}
+
+static unsigned wanted(int what) {
+    return (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+}
+
+/* curl says what to watch a socket for; our source is kept as the socket's own pointer. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned) {
+    aci_source *source = assigned;
+    (void)easy;
+    (void)context;
+    if (what == CURL_POLL_REMOVE) {
+        if (source)
+            aci_source_remove(source);
+        free(source);
+        return 0;
+    }
+    if (source)
+        return aci_source_modify(source, wanted(what)) < 0 ? -1 : 0;
+    source = calloc(1, sizeof *source);
+    if (!source)
+        return -1;
+    source->on_ready = on_ready;
+    if (aci_source_add(source, fd, wanted(what)) < 0) {
+        free(source);
+        return -1;
+    }
+    curl_multi_assign(net.multi, fd, source);
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long milliseconds, void *context) {
+    (void)multi;
+    (void)context;
+    if (milliseconds < 0) {
+        aci_timer_cancel(&net.timer);
+        return 0;
+    }
+    net.timer.on_due = on_due;
+    return aci_timer_set(&net.timer, aci_now_ns() + (uint64_t)milliseconds * 1000000u);
+}
+
+static int open_multi(void) {
+    if (net.multi)
+        return 0;
+    if (!net.initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    net.initialised = true;
+    net.multi = curl_multi_init();
+    net.share = curl_share_init();
+    if (!net.multi || !net.share) {
+        aci_multi_close();
+        return -ENOMEM;
+    }
+    curl_share_setopt(net.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    curl_multi_setopt(net.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(net.multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, 64L); /* kept idle, over all hosts */
+    return 0;
+}
+
+int aci_multi_add(CURL *easy, void *thing, void (*ended)(void *thing, CURLcode code)) {
+    owner *who;
+    if (open_multi() < 0 || !(who = malloc(sizeof *who)))
+        return -ENOMEM;
+    *who = (owner){thing, ended};
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, who);
+    curl_easy_setopt(easy, CURLOPT_SHARE, net.share);
+    if (curl_multi_add_handle(net.multi, easy) == CURLM_OK)
+        return 0;
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    free(who);
+    return -ENOMEM;
+}
+
+void aci_multi_remove(CURL *easy) {
+    owner *who = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&who);
+    if (!who)
+        return;
+    curl_multi_remove_handle(net.multi, easy);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    free(who);
+}
+
+void aci_multi_close(void) {
+    aci_timer_cancel(&net.timer);
+    if (net.multi)
+        curl_multi_cleanup(net.multi);
+    if (net.share)
+        curl_share_cleanup(net.share);
+    net.multi = NULL;
+    net.share = NULL;
+}

@@ -1,0 +1,18 @@
+/* libcurl's multi handle on the loop: all transfers of the process share its connections, its
+ * names and its TLS sessions. */
+#ifndef ACI_MULTI_H
+#define ACI_MULTI_H
+
+#include <curl/curl.h>
+
+/* Starts the transfer; `ended(owner, code)` is called in a later turn, when curl is done with it
+ * and the handle is out of the multi. 0 or -ENOMEM. */
+int aci_multi_add(CURL *easy, void *owner, void (*ended)(void *owner, CURLcode code));
+
+/* Takes a running transfer out; `ended` is not called. Not allowed in curl's callbacks. */
+void aci_multi_remove(CURL *easy);
+
+/* Closes all connections. No transfer may be running. The next add opens it again. */
+void aci_multi_close(void);
+
+#endif

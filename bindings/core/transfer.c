@@ -1,0 +1,352 @@
+#include "multi.h"
+#include "transfer_inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void note_activity(aci_transfer *self) {
+    self->active = aci_now_ns();
+}
+
+/* ---- the end ---- */
+
+static void finish(aci_transfer *self) {
+    if (self->done)
+        return;
+    self->done = true;
+    self->running = false;
+    self->ended = aci_now_ns();
+    aci_timer_cancel(&self->stall);
+    if (!self->fault.kind) {
+        int failed = aci_spool_commit(&self->spool);
+        if (failed)
+            aci_fault_set(&self->fault, "failed", "file", "cannot write %s: %s", self->spool.path,
+                          strerror(-failed));
+    }
+    if (self->fault.kind)
+        aci_spool_drop(&self->spool);
+    curl_easy_cleanup(self->easy);
+    self->easy = NULL;
+    aci_wait_done(self->wait);
+}
+
+static void explain(aci_transfer *self, CURLcode code) {
+    aci_fault_facts facts = {.host = self->host, .text = self->text};
+    curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &facts.verify);
+    curl_easy_getinfo(self->easy, CURLINFO_OS_ERRNO, &facts.system);
+    curl_easy_getinfo(self->easy, CURLINFO_HTTP_CONNECTCODE, &facts.proxy_status);
+    if (self->socket_error)
+        facts.system = self->socket_error;
+    facts.started = self->starts > 0;
+    aci_fault_from_curl(&self->fault, code, &facts);
+}
+
+static void read_status(aci_transfer *self) {
+    long status = 0;
+    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    self->status = (int)status;
+}
+
+static void on_ended(void *owner, CURLcode code) {
+    aci_transfer *self = owner;
+    read_status(self);
+    if (code == CURLE_OK && !self->status)
+        code = CURLE_WEIRD_SERVER_REPLY;
+    if (code != CURLE_OK && !self->fault.kind)
+        explain(self, code);
+    /* An empty body has called nobody: what is no success goes to memory, not to the sink. */
+    if (self->status / 100 != 2)
+        aci_spool_to_memory(&self->spool, MEMORY_MAX);
+    finish(self);
+}
+
+static void stop(aci_transfer *self) {
+    if (self->running)
+        aci_multi_remove(self->easy);
+    finish(self);
+}
+
+static void on_stall(aci_timer *timer) {
+    aci_transfer *self = (aci_transfer *)((char *)timer - offsetof(aci_transfer, stall));
+    uint64_t now = aci_now_ns();
+    if (self->paused) /* it is the reader that is slow */
+        note_activity(self);
+    if (now - self->active < self->stall_ns || self->paused) {
+        aci_timer_set(&self->stall, self->active + self->stall_ns);
+        return;
+    }
+    aci_fault_set(&self->fault, "timeout", "stalled", "nothing came from %s for %g s", self->host,
+                  (double)self->stall_ns / 1e9);
+    stop(self);
+}
+
+/* ---- callbacks of libcurl: fill buffers, set flags ---- */
+
+static size_t on_header(char *line, size_t one, size_t length, void *owner) {
+    aci_transfer *self = owner;
+    (void)one;
+    note_activity(self);
+    if (aci_headers_line(&self->answer, line, length) == 0)
+        return length;
+    aci_fault_set(&self->fault, "failed", "too_large", "the headers of the answer are too large");
+    return 0;
+}
+
+static void body_failed(aci_transfer *self, int failed) {
+    if (failed == -EFBIG)
+        aci_fault_set(&self->fault, "failed", "too_large",
+                      "the answer is larger than %llu bytes (option max_body)",
+                      (unsigned long long)self->spool.max);
+    else if (self->spool.kind == ACI_SPOOL_FILE)
+        aci_fault_set(&self->fault, "failed", "file", "cannot write %s: %s", self->spool.path,
+                      strerror(-failed));
+    else
+        aci_fault_set(&self->fault, "failed", "memory", "not enough memory");
+}
+
+/* Once, before the first byte: a sink is for success, the words of a failure go to memory. */
+static int begin_body(aci_transfer *self) {
+    curl_off_t length = -1;
+    read_status(self);
+    if (self->status / 100 != 2)
+        aci_spool_to_memory(&self->spool, MEMORY_MAX);
+    curl_easy_getinfo(self->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    return length > 0 && (uint64_t)length > self->spool.max ? -EFBIG : 0;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t length, void *owner) {
+    aci_transfer *self = owner;
+    int failed = 0;
+    (void)one;
+    note_activity(self);
+    if (aci_spool_full(&self->spool, length)) {
+        self->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (self->spool.total == 0)
+        failed = begin_body(self);
+    if (!failed)
+        failed = aci_spool_put(&self->spool, bytes, length);
+    if (failed) {
+        body_failed(self, failed);
+        return 0;
+    }
+    if (self->spool.kind == ACI_SPOOL_STREAM)
+        aci_wait_done(self->wait);
+    return length;
+}
+
+static size_t on_upload(char *bytes, size_t one, size_t room, void *owner) {
+    aci_transfer *self = owner;
+    size_t left = self->body_size - self->body_sent;
+    ssize_t length;
+    room = room * one < left ? room * one : left;
+    note_activity(self);
+    if (self->body)
+        memcpy(bytes, self->body + self->body_sent, room);
+    length =
+        self->body ? (ssize_t)room : pread(self->body_fd - 1, bytes, room, (off_t)self->body_sent);
+    if (length < 0 || (length == 0 && left)) {
+        aci_fault_set(&self->fault, "failed", "file", "the file that is sent %s",
+                      length < 0 ? "cannot be read" : "became shorter meanwhile");
+        return CURL_READFUNC_ABORT;
+    }
+    self->body_sent += (size_t)length;
+    return (size_t)length;
+}
+
+static int on_rewind(void *owner, curl_off_t offset, int origin) {
+    aci_transfer *self = owner;
+    if (origin != SEEK_SET || offset < 0 || (size_t)offset > self->body_size)
+        return CURL_SEEKFUNC_FAIL;
+    self->body_sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* Called when a connection is there, before each sending. When a kept connection turns out dead
+ * libcurl sends again by itself: what must not be done twice is stopped here. */
+static int on_send(void *owner, char *ip, char *local_ip, int port, int local_port) {
+    aci_transfer *self = owner;
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    note_activity(self);
+    if (self->starts++ == 0 || self->replay)
+        return CURL_PREREQFUNC_OK;
+    return CURL_PREREQFUNC_ABORT;
+}
+
+/* Children of the program must not inherit connections. */
+static curl_socket_t on_open_socket(void *owner, curlsocktype purpose, struct curl_sockaddr *at) {
+    aci_transfer *self = owner;
+    int fd = socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+    (void)purpose;
+    self->socket_error = fd < 0 ? errno : 0;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* ---- making one ---- */
+
+static void set_callbacks(aci_transfer *self) {
+    CURL *easy = self->easy;
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->text);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+    curl_easy_setopt(easy, CURLOPT_READDATA, self);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, self);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self);
+}
+
+aci_transfer *aci_transfer_new(const aci_transfer_options *options, aci_wait *wait, int *failed) {
+    aci_transfer *self = calloc(1, sizeof *self);
+    *failed = self ? 0 : ENOMEM;
+    if (!self)
+        return NULL;
+    self->wait = wait;
+    self->stall.on_due = on_stall;
+    *failed = aci_transfer_prepare(self, options);
+    if (*failed) {
+        aci_transfer_free(self);
+        return NULL;
+    }
+    set_callbacks(self);
+    return self;
+}
+
+/* libcurl's list says "Name;" for a header without a value; "Expect:" takes libcurl's own out. */
+int aci_transfer_header(aci_transfer *self, const char *name, const char *value) {
+    struct curl_slist *list;
+    char *line;
+    bool remove = strcmp(name, "Expect") == 0;
+    int length = *value ? asprintf(&line, "%s: %s", name, value)
+                        : asprintf(&line, remove ? "%s:" : "%s;", name);
+    if (length < 0)
+        return -ENOMEM;
+    list = curl_slist_append(self->headers, line);
+    explicit_bzero(line, (size_t)length);
+    free(line);
+    if (!list)
+        return -ENOMEM;
+    self->headers = list;
+    return 0;
+}
+
+/* ---- its life ---- */
+
+void aci_transfer_start(aci_transfer *self) {
+    self->began = self->active = aci_now_ns();
+    curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
+    if (aci_multi_add(self->easy, self, on_ended) < 0) {
+        aci_fault_set(&self->fault, "failed", "memory", "not enough memory");
+        finish(self);
+        return;
+    }
+    self->running = true;
+    if (self->stall_ns)
+        aci_timer_set(&self->stall, self->active + self->stall_ns);
+}
+
+void aci_transfer_cancel(aci_transfer *self) {
+    if (self->done)
+        return;
+    aci_fault_set(&self->fault, "canceled", NULL, "the transfer was closed before its end");
+    stop(self);
+}
+
+static void free_list(struct curl_slist *list) {
+    for (struct curl_slist *at = list; at; at = at->next)
+        explicit_bzero(at->data, strlen(at->data));
+    curl_slist_free_all(list);
+}
+
+void aci_transfer_free(aci_transfer *self) {
+    if (!self)
+        return;
+    aci_transfer_cancel(self);
+    aci_wait_forget(self->wait);
+    aci_spool_drop(&self->spool);
+    aci_headers_drop(&self->answer);
+    free_list(self->headers);
+    curl_slist_free_all(self->connect_to);
+    if (self->body)
+        explicit_bzero(self->body, self->body_size);
+    if (self->url)
+        explicit_bzero(self->url, strlen(self->url));
+    if (self->body_fd)
+        close(self->body_fd - 1);
+    free(self->body);
+    free(self->method);
+    free(self->url);
+    free(self->host);
+    free(self);
+}
+
+/* ---- what is known ---- */
+
+bool aci_transfer_ended(const aci_transfer *self) {
+    return self->done;
+}
+
+const aci_fault *aci_transfer_fault(const aci_transfer *self) {
+    return self->fault.kind ? &self->fault : NULL;
+}
+
+int aci_transfer_status(const aci_transfer *self) {
+    return self->status;
+}
+
+const aci_headers *aci_transfer_headers(const aci_transfer *self) {
+    return &self->answer;
+}
+
+double aci_transfer_seconds(const aci_transfer *self) {
+    return self->done ? (double)(self->ended - self->began) / 1e9 : 0;
+}
+
+bool aci_transfer_began(const aci_transfer *self) {
+    return self->starts > 0;
+}
+
+const char *aci_transfer_body(const aci_transfer *self, size_t *length) {
+    *length = self->spool.length;
+    return self->spool.length ? self->spool.bytes : "";
+}
+
+aci_spool_kind aci_transfer_body_kind(const aci_transfer *self) {
+    return self->spool.kind;
+}
+
+void aci_transfer_read_on(aci_transfer *self) {
+    aci_spool_empty(&self->spool);
+    if (!self->done) {
+        self->wait->done = false;
+        aci_wait_forget(self->wait);
+    }
+    if (!self->paused || !self->running)
+        return;
+    self->paused = false;
+    curl_easy_pause(self->easy, CURLPAUSE_CONT); /* may call on_body */
+    if (self->fault.kind)
+        stop(self);
+}
+
+const char *aci_transfer_method(const aci_transfer *self) {
+    return self->method;
+}
+
+const char *aci_transfer_url(const aci_transfer *self) {
+    return self->url;
+}
+
+void aci_transfer_close_all(void) {
+    aci_multi_close();
+}

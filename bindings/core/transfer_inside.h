@@ -1,0 +1,31 @@
+/* The inside of a transfer, shared by transfer.c (its life) and transfer_setup.c (its options). */
+#ifndef ACI_TRANSFER_INSIDE_H
+#define ACI_TRANSFER_INSIDE_H
+
+#include "transfer.h"
+
+/* Most bytes of a body that is kept in memory, where nothing else is said. */
+#define MEMORY_MAX ((uint64_t)64 * 1024 * 1024)
+
+struct aci_transfer {
+    aci_wait *wait;
+    CURL *easy; /* NULL when it has ended */
+    struct curl_slist *headers, *connect_to;
+    char *method, *url, *host; /* host: for messages, where it is sent to */
+    char *body;
+    size_t body_size, body_sent;
+    int body_fd; /* + 1 */
+    aci_headers answer;
+    aci_spool spool;
+    aci_fault fault;
+    aci_timer stall;
+    uint64_t stall_ns, active, began, ended;
+    int status, socket_error, starts;
+    bool running, done, paused, replay;
+    char text[CURL_ERROR_SIZE];
+};
+
+/* Copies the options and sets up the handle, its callbacks apart. 0 or errno. */
+int aci_transfer_prepare(aci_transfer *transfer, const aci_transfer_options *options);
+
+#endif

@@ -1,0 +1,144 @@
+/* A transfer's options, as libcurl wants them. */
+#include "transfer_inside.h"
+#include "url.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void set_always(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* cancel does not wait for a slow resolver */
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "acihost");
+}
+
+/* One file and no folder of certificates: only then libcurl keeps the parsed store (30 ms). */
+static void set_trust(CURL *easy, const char *ca_file) {
+    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+    if (!ca_file)
+        ca_file = getenv("SSL_CERT_FILE");
+    if (ca_file && *ca_file)
+        curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+    if ((ca_file && *ca_file) || (built->cainfo && access(built->cainfo, R_OK) == 0))
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
+/* An address that was given, or this machine, is reached directly whatever the environment says. */
+static void set_route(aci_transfer *self, const aci_transfer_options *options, aci_url_part host) {
+    if (options->proxy) {
+        curl_easy_setopt(self->easy, CURLOPT_PROXY, options->proxy);
+        curl_easy_setopt(self->easy, CURLOPT_NOPROXY, "");
+    } else if (options->connect_to || aci_url_loopback(host)) {
+        curl_easy_setopt(self->easy, CURLOPT_PROXY, "");
+    }
+    curl_easy_setopt(self->easy, CURLOPT_CONNECT_TO, self->connect_to);
+}
+
+static void set_times(aci_transfer *self, const aci_transfer_options *options) {
+    long whole = (long)(options->timeout * 1000), connect = (long)(options->connect_timeout * 1000);
+    if (options->timeout > 0)
+        curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, whole > 0 ? whole : 1L);
+    if (options->connect_timeout > 0)
+        curl_easy_setopt(self->easy, CURLOPT_CONNECTTIMEOUT_MS, connect > 0 ? connect : 1L);
+    self->stall_ns = (uint64_t)(options->stall_timeout * 1e9);
+}
+
+static bool expects_body(const char *method) {
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+           strcmp(method, "PATCH") == 0;
+}
+
+/* A body goes up under any method; without one POST, PUT and PATCH say Content-Length: 0. */
+static void set_method(aci_transfer *self, bool has_body) {
+    if (has_body || expects_body(self->method)) {
+        curl_easy_setopt(self->easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(self->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->body_size);
+    } else if (strcmp(self->method, "HEAD") == 0) {
+        curl_easy_setopt(self->easy, CURLOPT_NOBODY, 1L);
+    }
+    curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, self->method);
+}
+
+/* ---- what it owns ---- */
+
+static int open_body_file(aci_transfer *self, const char *path) {
+    struct stat about;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    self->body_fd = fd + 1;
+    if (fstat(fd, &about) < 0)
+        return errno;
+    if (!S_ISREG(about.st_mode))
+        return S_ISDIR(about.st_mode) ? EISDIR : EINVAL;
+    self->body_size = (size_t)about.st_size;
+    return 0;
+}
+
+static int copy_body(aci_transfer *self, const aci_transfer_options *options) {
+    if (options->body_file)
+        return open_body_file(self, options->body_file);
+    if (!options->body)
+        return 0;
+    self->body = malloc(options->body_size + 1);
+    if (!self->body)
+        return ENOMEM;
+    memcpy(self->body, options->body, options->body_size);
+    self->body_size = options->body_size;
+    return 0;
+}
+
+static int set_connect_to(aci_transfer *self, const char *address) {
+    char *entry;
+    if (asprintf(&entry, "::%s", address) < 0)
+        return ENOMEM;
+    self->connect_to = curl_slist_append(NULL, entry);
+    free(entry);
+    return self->connect_to ? 0 : ENOMEM;
+}
+
+static int set_sink(aci_transfer *self, const aci_transfer_options *options) {
+    bool sink = options->sink_file || options->sink_stream;
+    self->spool.max = options->max_body ? options->max_body : sink ? UINT64_MAX : MEMORY_MAX;
+    if (options->sink_stream)
+        self->spool.kind = ACI_SPOOL_STREAM;
+    return options->sink_file ? -aci_spool_file(&self->spool, options->sink_file) : 0;
+}
+
+int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options) {
+    aci_url url;
+    int failed;
+    if (aci_url_parse(options->url, strlen(options->url), &url) != NULL)
+        return EINVAL;
+    self->method = strdup(options->method);
+    self->url = strdup(options->url);
+    self->host =
+        options->connect_to ? strdup(options->connect_to) : strndup(url.host.at, url.host.length);
+    self->easy = curl_easy_init();
+    if (!self->method || !self->url || !self->host || !self->easy)
+        return ENOMEM;
+    self->replay = options->replay;
+    if ((failed = copy_body(self, options)) || (failed = set_sink(self, options)) ||
+        (failed = options->connect_to ? set_connect_to(self, options->connect_to) : 0))
+        return failed;
+    if (curl_easy_setopt(self->easy, CURLOPT_URL, self->url) != CURLE_OK)
+        return ENOMEM;
+    set_always(self->easy);
+    set_trust(self->easy, options->ca_file);
+    set_route(self, options, url.host);
+    set_times(self, options);
+    set_method(self, options->body || options->body_file);
+    return aci_transfer_header(self, "Expect", "") < 0 ? ENOMEM : 0;
+}

@@ -1,0 +1,30 @@
+-- What the token endpoint's AADSTS codes mean and what to do (azure/auth.md 1.5): {cause, fix}.
+return {
+   [7000215] = { "the client secret is wrong",
+      "give the secret's value, not its id (client_secret, AZURE_CLIENT_SECRET); a new one works after up to "
+      .. "half a minute" },
+   [7000222] = { "the client secret has expired", "add a new secret to the application and give that" },
+   [7000216] = { "the request held no client secret", "set client_secret (AZURE_CLIENT_SECRET)" },
+   [7000218] = { "the request held no client secret", "set client_secret (AZURE_CLIENT_SECRET)" },
+   [700016] = { "the application is not in this tenant",
+      "check client_id and tenant: one of them belongs to something else; a new application is known after "
+      .. "up to half a minute" },
+   [90002] = { "there is no such tenant",
+      "check tenant (AZURE_TENANT_ID): a GUID or a domain, and the right cloud" },
+   [900023] = { "the tenant is neither a GUID nor a domain", "check tenant (AZURE_TENANT_ID)" },
+   [500011] = { "the tenant does not know the service that the token is for",
+      "check tenant; the service may have to be used once in it" },
+   [70011] = { "the scope is not valid", "a scope is one resource followed by /.default" },
+   [1002012] = { "the scope is not valid", "a scope is one resource followed by /.default" },
+   [900144] = { "the request lacks a parameter", "this is a fault of ours: please report it" },
+   [700027] = { "the certificate is not registered on the application",
+      "add the certificate to the application" },
+   [700024] = { "the assertion is outside its time", "check this machine's clock" },
+   [70021] = { "no federated credential matches", "compare issuer, subject and audience, letter by letter" },
+   [700211] = { "no federated credential has this issuer", "compare the issuer, letter by letter" },
+   [700213] = { "no federated credential has this subject", "compare the subject, letter by letter" },
+   [50034] = { "there is no such user", "check the name and the tenant" },
+   [50076] = { "the sign-in needs a second factor", "use a service principal or a managed identity" },
+   [53003] = { "a conditional access policy forbids this sign-in", "ask who keeps the tenant's policies" },
+   [7000112] = { "the application is disabled", "enable the application in the tenant" },
+}

@@ -1,0 +1,204 @@
+-- Blob storage: containers, blobs, lists, uploads and downloads, by account key (Shared Key) or by token.
+-- `config.blob_endpoint` may name another service with the account in its path (Azurite:
+-- http://127.0.0.1:10000/devstoreaccount1); else the account's own host is used.
+local answers = require "aci.blob.answers"
+local clock = require "aci.clock"
+local crypto = require "aci.crypto"
+local error_ = require "aci.error"
+local fs = require "aci.fs"
+local http = require "aci.http"
+local rest = require "aci.rest"
+local shared_key = require "aci.auth.shared_key"
+local task = require "aci.task"
+local upload = require "aci.blob.upload"
+
+local blob = {}
+
+-- Known to Azure, to Azurite 3.35 and 3.37 and to our own cloud.
+blob.VERSION = "2023-11-03"
+
+local Store = {}
+Store.__index = Store
+
+local function default_endpoint(config, account)
+   return ("https://%s.blob.%s"):format(account, config.storage_suffix)
+end
+
+--- The transport for an endpoint of the user's own: it is not part of the local cloud.
+local function transport_for(config, own_endpoint)
+   if not own_endpoint or config.http then return rest.transport(config) end
+   local ca_file = not config.connect_to and config.ca_file or nil
+   return http.client { connect_timeout = 15, timeout = 600, ca_file = ca_file }
+end
+
+--- A client of an account's blobs. `account` defaults to the settings', `key` to their storage_key; instead
+-- of a key a credential (aci.auth) may be given: then its tokens are used, and it needs a data role.
+function blob.connect(config, account, key)
+   require("aci.local").settle(config)
+   account, key = account or config.storage_account, key or config.storage_key
+   if not key then
+      error_.raise { kind = "usage", code = "InvalidSetting",
+         message = "no key for the storage account " .. account,
+         advice = "give azure:storage_key(account), a credential, or set storage_key (AZURE_STORAGE_KEY)" }
+   end
+   local by_token = type(key) == "table" and key.token ~= nil
+   return setmetatable({
+      account = account, endpoint = config.blob_endpoint or default_endpoint(config, account),
+      credential = by_token and key or nil, config = config,
+      signer = not by_token and shared_key.new { account = account, key = key } or nil,
+      transport = transport_for(config, config.blob_endpoint),
+   }, Store)
+end
+
+--- The address of a container or blob, with the query in a fixed order and fully encoded.
+local function address(self, container, name, query)
+   local url = self.endpoint .. "/" .. container
+   if name then url = url .. "/" .. http.escape(name, "/") end
+   local names, pairs_of = {}, {}
+   for key in pairs(query or {}) do names[#names + 1] = key end
+   table.sort(names)
+   for i, key in ipairs(names) do pairs_of[i] = key .. "=" .. http.escape(tostring(query[key])) end
+   return #names > 0 and url .. "?" .. table.concat(pairs_of, "&") or url
+end
+
+local function length_of(body)
+   if body == nil then return 0 end
+   if type(body) == "table" then return assert(fs.stat(body.file)).size end
+   return #body
+end
+
+--- Authorises: the last step before a request is sent, when nothing changes any more.
+local function authorise(self, method, url, headers, body)
+   if self.credential then
+      headers["x-ms-date"] = clock.http_date(clock.now())
+      headers.authorization = "Bearer " .. self.credential:token "https://storage.azure.com/.default"
+      return headers
+   end
+   -- Signed, but sent by the transport itself.
+   headers["content-length"] = method == "PUT" and tostring(length_of(body)) or nil
+   self.signer:sign(method, url, headers)
+   headers["content-length"] = nil
+   return headers
+end
+
+local conditions = { if_match = "if-match", if_none_match = "if-none-match",
+   if_modified_since = "if-modified-since", if_unmodified_since = "if-unmodified-since" }
+
+local function headers_for(options, more)
+   local headers = { ["x-ms-version"] = blob.VERSION, ["x-ms-client-request-id"] = crypto.uuid4() }
+   for option, header in pairs(conditions) do headers[header] = options[option] end
+   for name, value in pairs(options.metadata or {}) do headers["x-ms-meta-" .. name:lower()] = value end
+   for name, value in pairs(more or {}) do headers[name] = value end
+   return headers
+end
+
+--- One request. `request`: method, container, name, query, headers, options (conditions, metadata), body,
+-- sink, accept (a set of statuses that are answers). Raises the service's refusal.
+function Store:send(request)
+   local url = address(self, request.container, request.name, request.query)
+   local headers = headers_for(request.options or {}, request.headers)
+   local body = request.body or (request.method == "PUT" and "" or nil)
+   local response, why = self.transport:request {
+      method = request.method, url = url, body = body, sink = request.sink, max_body = request.max_body,
+      headers = authorise(self, request.method, url, headers, body),
+      retry = { tries = 5, max_wait = 60 },
+   }
+   if not response then error(why, 0) end
+   if response.status >= 400 and not (request.accept and request.accept[response.status]) then
+      error(answers.refusal(response, request.method, url), 0)
+   end
+   return response
+end
+
+local container_query = { restype = "container" }
+
+--- Makes a container. True when it is new, false when it was there. One that is being deleted is waited for
+-- (Azure keeps its name for half a minute).
+function Store:create_container(container)
+   local deadline, pause = clock.monotonic() + 90, (self.config.poll or { first = 2 }).first
+   while true do
+      local response = self:send { method = "PUT", container = container, query = container_query,
+         accept = { [409] = true } }
+      if response.status ~= 409 then return true end
+      local err = answers.refusal(response, "PUT", self.endpoint .. "/" .. container)
+      if err.code == "ContainerAlreadyExists" then return false end
+      if err.code ~= "ContainerBeingDeleted" or clock.monotonic() > deadline then error(err, 0) end
+      task.sleep(pause)
+   end
+end
+
+--- Whether a container exists.
+function Store:container_exists(container)
+   return self:send({ method = "HEAD", container = container, query = container_query,
+      accept = { [404] = true } }).status ~= 404
+end
+
+--- Deletes a container with all its blobs. True when it was there.
+function Store:delete_container(container)
+   return self:send({ method = "DELETE", container = container, query = container_query,
+      accept = { [404] = true } }).status ~= 404
+end
+
+--- Writes a blob of some bytes (a string or a secret). `options`: content_type, metadata (names as in C),
+-- if_match, if_none_match ("*": only when it is new), ... Gives `{etag, last_modified, md5}`.
+function Store:put(container, name, data, options)
+   options = options or {}
+   return answers.written(self:send {
+      method = "PUT", container = container, name = name, options = options, body = data,
+      headers = { ["x-ms-blob-type"] = "BlockBlob", ["content-md5"] = crypto.base64(crypto.md5(data)),
+         ["content-type"] = options.content_type or "application/octet-stream" },
+   })
+end
+
+--- Writes a blob from a file: in one request, or in blocks where it is larger than `options.single` bytes
+-- (default 64 MiB; blocks of `options.block`, default 8 MiB, `options.at_once` of them, default 4). Further
+-- options as for put(). The file is never held in memory as a whole.
+function Store:upload(container, name, path, options)
+   return upload.file(self, container, name, path, options or {})
+end
+
+--- The bytes of a blob and what is known of it. Raises kind not_found, or conflict when `options.if_match`
+-- does not hold. `options.max` bounds its size (default 64 MiB).
+function Store:get(container, name, options)
+   options = options or {}
+   local response = self:send { method = "GET", container = container, name = name, options = options,
+      max_body = options.max }
+   return response.body, answers.properties(response)
+end
+
+--- Writes a blob to a file, which appears only when it is whole. Gives what properties() gives.
+function Store:download(container, name, path, options)
+   return answers.properties(self:send { method = "GET", container = container, name = name,
+      options = options, sink = { file = path } })
+end
+
+--- What is known of a blob: `{size, etag, last_modified, content_type, md5, metadata}`, or nil.
+function Store:properties(container, name)
+   local response = self:send { method = "HEAD", container = container, name = name,
+      accept = { [404] = true } }
+   return response.status ~= 404 and answers.properties(response) or nil
+end
+
+--- Deletes a blob. True when it was there.
+function Store:delete(container, name, options)
+   return self:send({ method = "DELETE", container = container, name = name, options = options,
+      accept = { [404] = true } }).status ~= 404
+end
+
+--- The blobs of a container, through all pages, as `{name, size, etag, last_modified, content_type, md5,
+-- metadata}`, and the prefixes when there is a delimiter. `options`: prefix, delimiter, page (how many a
+-- request asks for), metadata (true: with it).
+function Store:list(container, options)
+   options = options or {}
+   local blobs, prefixes, marker = {}, {}, nil
+   repeat
+      local response = self:send { method = "GET", container = container, query = {
+         restype = "container", comp = "list", prefix = options.prefix, delimiter = options.delimiter,
+         maxresults = options.page, include = options.metadata and "metadata" or nil, marker = marker,
+      } }
+      marker = answers.page(response, blobs, prefixes)
+   until not marker
+   return blobs, prefixes
+end
+
+return blob

@@ -1,0 +1,202 @@
+-- The settings: defaults, config.lua, the environment, what the script was given; checked before any
+-- request is made. `aci.config.settings` is the list, `aci.config.rules` what each may hold.
+local error_ = require "aci.error"
+local fs = require "aci.fs"
+local process = require "aci.process"
+local secret = require "aci.secret"
+local settings = require "aci.config.settings"
+
+local config = {}
+
+local by_name = {}
+for _, setting in ipairs(settings) do by_name[setting.name] = setting end
+
+-- Values that only a script can give: the transport (tests), a credential, how long polls wait.
+local from_scripts_only = { http = true, credential = true, poll = true, prefect_pause = true }
+
+local function usage(message, details, advice)
+   return error_.raise { kind = "usage", code = "InvalidSetting", message = message,
+      details = details, advice = advice }
+end
+
+--- The known setting whose name is most like `name`, by shared pairs of letters.
+local function nearest(name)
+   local best, found = 0, nil
+   for known in pairs(by_name) do
+      local shared = 0
+      for i = 1, #name - 1 do
+         if known:find(name:sub(i, i + 1), 1, true) then shared = shared + 1 end
+      end
+      local score = shared / math.max(#name, #known)
+      if score > best or (score == best and found and known < found) then best, found = score, known end
+   end
+   return found
+end
+
+local function check_names(values, where)
+   for name in pairs(values) do
+      if not by_name[name] and not from_scripts_only[name] then
+         local near = type(name) == "string" and nearest(name)
+         usage(("%s has an unknown setting %q"):format(where, tostring(name)), nil,
+            near and ("did you mean %s?"):format(near))
+      end
+   end
+end
+
+--- ./config.lua, else the one beside the script.
+local function find_file(script)
+   if fs.stat "config.lua" then return "config.lua" end
+   local folder = script and script:match "^(.*)/[^/]*$"
+   local beside = folder and folder .. "/config.lua"
+   return beside and fs.stat(beside) and beside or nil
+end
+
+local function read_file(path)
+   if not path then return {} end
+   local chunk, why = loadfile(path, "t")
+   if not chunk then usage("the settings file cannot be read: " .. why) end
+   local values = chunk()
+   if type(values) ~= "table" then
+      usage(path .. " has to return a table of settings", nil, 'return { location = "northeurope" }')
+   end
+   check_names(values, path)
+   return values
+end
+
+--- The environment's value of a setting, where from, and a note when two names disagree.
+local function from_environment(setting, environment)
+   local value, from, note
+   for _, name in ipairs(setting.env) do
+      local found = environment[name]
+      if found and not from then
+         value, from = found, name
+      elseif found and found ~= value then
+         note = ("%s and %s differ; %s is used"):format(from, name, from)
+      end
+   end
+   return value, from, note
+end
+
+local function pick(setting, sources, notes)
+   local name = setting.name
+   if sources.overrides[name] ~= nil then return sources.overrides[name], "the script" end
+   local value, variable, note = from_environment(setting, sources.environment)
+   if note then notes[#notes + 1] = note end
+   if value ~= nil then return value, "the environment, " .. variable end
+   if sources.file[name] ~= nil then return sources.file[name], sources.path end
+   if setting.default ~= nil then return setting.default, "default" end
+end
+
+--- Checks one value: the value in the form that is kept, or nil and why not.
+local function check(setting, value, so_far)
+   local plain = secret.is(value) and secret.reveal(value) or value
+   if setting.rule == by_name.any_location.rule then return setting.rule(plain) end
+   if type(plain) ~= "string" then
+      return nil, ("has to be text, not a %s"):format(type(plain))
+   elseif plain == "" then
+      return nil, "is empty"
+   end
+   local kept, why = setting.rule(plain, so_far)
+   if kept == nil then return nil, why end
+   return setting.secret and secret.new(kept) or kept
+end
+
+local function shown(setting, value)
+   if setting.secret or type(value) ~= "string" or value == "" then return "" end
+   return (" %q"):format(#value > 60 and value:sub(1, 57) .. "..." or value)
+end
+
+local function fault_of(setting, value, from, why)
+   local variable = setting.env[1]
+   return {
+      setting = setting.name, why = why, from = from, example = setting.example,
+      message = ("%s%s %s (from %s); for example: %s"):format(
+         setting.name, shown(setting, value), why, from, setting.example),
+      advice = variable and ("set %s in config.lua or %s in the environment"):format(setting.name, variable)
+         or ("set %s in config.lua"):format(setting.name),
+   }
+end
+
+local function missing(name, why)
+   local setting = by_name[name]
+   return {
+      setting = name, why = why, example = setting.example,
+      message = ("%s is missing: %s; for example: %s"):format(name, why, setting.example),
+      advice = ("set %s in config.lua or %s in the environment"):format(name, setting.env[1]),
+   }
+end
+
+--- What only shows when the settings are seen together.
+local function check_together(c, need, faults)
+   local function want(name, why)
+      if c[name] == nil then faults[#faults + 1] = missing(name, why) end
+   end
+   if c.cloud == "azure" then
+      for _, name in ipairs(need) do want(name, "it has to be given when cloud is azure") end
+      if c.client_secret then
+         want("client_id", "client_secret is given, and a secret belongs to a client")
+         want("tenant", "client_secret is given, and a client belongs to a tenant")
+      end
+   end
+   if c.prefect_url and c.prefect_url:find "^https://api%.prefect%.cloud" then
+      want("prefect_key", "Prefect Cloud asks for a key")
+   end
+end
+
+local function raise_faults(faults)
+   if #faults == 0 then return end
+   local lines = {}
+   for i, fault in ipairs(faults) do lines[i] = fault.message end
+   local head = #faults == 1 and "wrong setting: " or ("%d wrong settings:\n  "):format(#faults)
+   usage(head .. table.concat(lines, "\n  "), faults, #faults == 1 and faults[1].advice or nil)
+end
+
+--- Fills the names that the original left to its reader: from the subscription and the group, so
+--- that they are the same every time and nobody else's. Needs a known subscription.
+function config.derive(c)
+   if not c.subscription then return c end
+   local unique
+   for _, setting in ipairs(settings) do
+      if setting.derived and not c[setting.name] then
+         unique = unique or require("aci.template").unique_string(c.subscription, c.group)
+         c[setting.name] = setting.derived .. unique
+         c.from[setting.name] = "derived from the subscription and the group"
+      end
+   end
+   return c
+end
+
+local function gather(overrides, options)
+   check_names(overrides, "config.load")
+   local path = options.file
+   if path == nil then path = find_file(options.script or (arg and arg[0])) end
+   return {
+      overrides = overrides, path = path or nil, file = read_file(path or nil),
+      environment = options.environment or process.environment(),
+   }
+end
+
+--- Loads and checks the settings. `overrides` win over the environment, that over config.lua, that
+--- over the defaults. `options`: `file` (a path, or false for none), `script` (for the config.lua
+--- beside it), `environment` (a map), `need` (what `cloud = "azure"` requires; default subscription and
+--- prefect_url). Raises kind usage, naming every wrong setting. `from` of the result says where each
+--- value came from, `notes` what the user should know.
+function config.load(overrides, options)
+   overrides, options = overrides or {}, options or {}
+   local sources = gather(overrides, options)
+   local c, faults = { from = {}, notes = {}, file = sources.path }, {}
+   for _, setting in ipairs(settings) do
+      local value, from = pick(setting, sources, c.notes)
+      if value ~= nil then
+         local kept, why = check(setting, value, c)
+         if kept == nil then faults[#faults + 1] = fault_of(setting, value, from, why) end
+         c[setting.name], c.from[setting.name] = kept, from
+      end
+   end
+   for name in pairs(from_scripts_only) do c[name] = overrides[name] end
+   if #faults == 0 then check_together(c, options.need or { "subscription", "prefect_url" }, faults) end
+   raise_faults(faults)
+   return config.derive(c)
+end
+
+return config

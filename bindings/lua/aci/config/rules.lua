@@ -1,0 +1,195 @@
+-- What each setting may hold. A rule takes the value and returns it (normalised), or nil and why not.
+-- The limits are Azure's own: azure/arm.md 3, 6, 7, 8 and Prefect's for names.
+local locations = require "aci.config.locations"
+
+local rules = {}
+
+local function limited(value, shortest, longest)
+   if #value < shortest then
+      return ("is too short: %d characters, at least %d are needed"):format(#value, shortest)
+   elseif #value > longest then
+      return ("is too long: %d characters, at most %d are allowed"):format(#value, longest)
+   end
+end
+
+--- The first character of `value` that matches `strange`, in words.
+local function stranger(value, strange, words)
+   local found = value:match(strange)
+   return found and ("has %s in it; only %s are allowed"):format(
+      found == " " and "a blank" or ("%q"):format(found), words)
+end
+
+--- A rule from its parts: sizes, the set of characters, and patterns with what to say when one matches.
+local function name_rule(rule)
+   return function(value)
+      local why = limited(value, rule.shortest, rule.longest) or stranger(value, rule.strange, rule.words)
+      for _, refused in ipairs(rule.refused or {}) do
+         why = why or (value:find(refused[1]) and refused[2])
+      end
+      if why then return nil, why end
+      return value
+   end
+end
+
+local dashes = {
+   { "^%-", "has to begin with a letter or a digit" },
+   { "%-$", "has to end with a letter or a digit" },
+   { "%-%-", "has two '-' in a row" },
+}
+
+rules.group = name_rule {
+   shortest = 1, longest = 90, strange = "[^%w_%.%-%(%)\x80-\xFF]",
+   words = "letters, digits, '_', '-', '.', '(' and ')'",
+   refused = { { "%.$", "ends with a full stop" } },
+}
+
+rules.vault = name_rule {
+   shortest = 3, longest = 24, strange = "[^%w%-]", words = "letters, digits and '-'",
+   refused = {
+      { "^[^%a]", "has to begin with a letter" },
+      { "%-$", "has to end with a letter or a digit" },
+      { "%-%-", "has two '-' in a row" },
+   },
+}
+
+rules.storage_account = name_rule {
+   shortest = 3, longest = 24, strange = "[^a-z0-9]", words = "small letters and digits",
+}
+
+rules.container = name_rule {
+   shortest = 3, longest = 63, strange = "[^a-z0-9%-]", words = "small letters, digits and '-'",
+   refused = dashes,
+}
+
+rules.container_group = name_rule {
+   shortest = 1, longest = 63, strange = "[^a-z0-9%-]", words = "small letters, digits and '-'",
+   refused = dashes,
+}
+
+rules.identity = name_rule {
+   shortest = 3, longest = 128, strange = "[^%w_%-]", words = "letters, digits, '_' and '-'",
+   refused = { { "^[^%w]", "has to begin with a letter or a digit" } },
+}
+
+rules.network = name_rule {
+   shortest = 1, longest = 80, strange = "[^%w_%.%-]", words = "letters, digits, '_', '.' and '-'",
+   refused = {
+      { "^[^%w]", "has to begin with a letter or a digit" },
+      { "[^%w_]$", "has to end with a letter, a digit or '_'" },
+   },
+}
+
+rules.prefect_name = name_rule {
+   shortest = 1, longest = 200, strange = "[/%%&<>%c]", words = "characters other than / % & < >",
+}
+
+rules.display_name = name_rule {
+   shortest = 1, longest = 120, strange = "%c", words = "printable characters",
+}
+
+--- A GUID, in small letters; braces as some tools print them are taken off.
+function rules.guid(value)
+   local bare = value:match "^{(.*)}$" or value
+   local x = "%x"
+   local shape = "^" .. x:rep(8) .. "%-" .. (x:rep(4) .. "%-"):rep(3) .. x:rep(12) .. "$"
+   if not bare:find(shape) then
+      return nil, "is not a GUID (8-4-4-4-12 hexadecimal digits)"
+   end
+   return bare:lower()
+end
+
+--- A tenant: its GUID or one of its verified domains.
+function rules.tenant(value)
+   local guid = rules.guid(value)
+   if guid then return guid end
+   if value:find "^[%w%-]+%.[%w%-%.]+$" then return value:lower() end
+   return nil, "is neither a GUID nor a domain of the tenant"
+end
+
+local function nearest(name)
+   local best, found
+   for known in pairs(locations.known) do
+      local same = 0
+      while same < #name and known:sub(same + 1, same + 1) == name:sub(same + 1, same + 1) do
+         same = same + 1
+      end
+      local score = same - math.abs(#known - #name) / 10
+      if not best or score > best or (score == best and known < found) then best, found = score, known end
+   end
+   return found
+end
+
+function rules.location(value, settings)
+   local name = locations.normal(value)
+   if not name:find "^[%a][%w]+$" then return nil, "is not the name of an Azure region" end
+   if locations.known[name] or settings.any_location then return name end
+   return nil, ("is not an Azure region that we know; the nearest name is %s (any_location = true "
+      .. "allows a newer one)"):format(nearest(name))
+end
+
+function rules.cloud(value)
+   if value == "local" or value == "azure" then return value end
+   return nil, "is neither local nor azure"
+end
+
+function rules.role(value)
+   if value == "custom" or value == "Contributor" then return value end
+   return nil, "is neither custom (the least that suffices) nor Contributor (the original's grant)"
+end
+
+function rules.flow_language(value)
+   if value == "lua" or value == "python" then return value end
+   return nil, "is neither lua nor python"
+end
+
+--- An http(s) address without a user name; trailing slashes are taken off.
+function rules.url(value)
+   local scheme, host = value:match "^(%a+)://([^/%s]+)"
+   if not scheme or not (scheme:lower() == "http" or scheme:lower() == "https") then
+      return nil, "is not an http or https address"
+   elseif value:find "%s" then
+      return nil, "has a blank in it"
+   elseif host:find "@" then
+      return nil, "has a user name in it; give credentials in their own settings"
+   end
+   return (value:gsub("/+$", ""))
+end
+
+function rules.prefect_url(value)
+   local url, why = rules.url(value)
+   if not url then return nil, why end
+   if url:find "^https://app%.prefect%.cloud" then
+      return nil, "is the address of the web pages, not of the API"
+   end
+   return url
+end
+
+function rules.boolean(value)
+   if type(value) == "boolean" then return value end
+   local known = { ["true"] = true, ["1"] = true, ["false"] = false, ["0"] = false }
+   local result = known[tostring(value):lower()]
+   if result == nil then return nil, "is neither true nor false" end
+   return result
+end
+
+--- Any text without line breaks or other control characters.
+function rules.text(value)
+   if value:find "%c" then return nil, "has a control character in it" end
+   return value
+end
+
+--- A secret: text that was not cut or pasted with blanks around it.
+function rules.secret(value)
+   if value:find "^%s" or value:find "%s$" then return nil, "has white space around it" end
+   return value
+end
+
+--- An account key of Azure Storage: base64.
+function rules.storage_key(value)
+   if #value % 4 ~= 0 or not value:find "^[%w+/]+=?=?$" then
+      return nil, "is not base64; copy the whole key, with the '=' at its end"
+   end
+   return value
+end
+
+return rules

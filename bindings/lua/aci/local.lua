@@ -1,0 +1,144 @@
+-- The client side of the local cloud: finds the one that runs in the background, starts it where there is
+-- none (or an older one), and points a configuration at it. `require "aci.local"`; the cloud itself is
+-- scripts/sim. What the two agree on, in the state folder (ACIHOST_HOME, 0700):
+--   cloud.lock   held by the cloud as long as it lives
+--   cloud.json   0600: {pid, https_port, proxy_port, prefect_port, ca_file, version, started}
+--   owner.json   0600: {tenant, client_id, client_secret, subscription}, a login that owns the subscription
+--   cloud.log    what the background process has to say
+local clock = require "aci.clock"
+local error_ = require "aci.error"
+local fs = require "aci.fs"
+local json = require "aci.json"
+local process = require "aci.process"
+local secret = require "aci.secret"
+local task = require "aci.task"
+
+local cloud = {}
+
+-- Seconds that a cloud may take to come up.
+cloud.START_LIMIT = 30
+
+--- The state folder: the setting home, else $XDG_STATE_HOME/acihost, else ~/.local/state/acihost.
+function cloud.home(config)
+   if config and config.home then return config.home end
+   local environment = process.environment()
+   if environment.ACIHOST_HOME then return environment.ACIHOST_HOME end
+   local state = environment.XDG_STATE_HOME
+   if state and state ~= "" then return state .. "/acihost" end
+   return (environment.HOME or "/root") .. "/.local/state/acihost"
+end
+
+local function read_json(path)
+   local text = fs.read(path)
+   local value = text and json.decode(text)
+   return type(value) == "table" and value or nil
+end
+
+--- Whether a cloud holds the lock of the folder.
+local function is_alive(home)
+   if not fs.stat(home .. "/cloud.lock") then return false end
+   local lock = fs.lock(home .. "/cloud.lock")
+   if not lock then return true end
+   lock:close()
+   return false
+end
+
+--- The addresses of the cloud that runs for a state folder, or nil.
+function cloud.find(home)
+   local address = read_json(home .. "/cloud.json")
+   if not address or not address.https_port or not is_alive(home) then return nil end
+   return address
+end
+
+local function tail_of(path)
+   local text = fs.read(path) or ""
+   local lines = {}
+   for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+   return table.concat(lines, "; ", math.max(1, #lines - 2))
+end
+
+local function could_not(why, home)
+   local said = tail_of(home .. "/start.log")
+   error_.raise { kind = "failed", code = "LocalCloud",
+      message = "the local cloud does not start: " .. why .. (said ~= "" and " (" .. said .. ")" or ""),
+      advice = ("see %s/cloud.log, or run: acihost sim.lua run"):format(home) }
+end
+
+local function launch(home)
+   local environment = process.environment()
+   environment.ACIHOST_HOME = home
+   return process.spawn {
+      args = { process.self(), "sim", "start" }, env = environment, stdin = "null",
+      stdout = { file = home .. "/start.log" }, stderr = "stdout", detach = true,
+   }
+end
+
+--- Runs `sim start`, which ends when the cloud answers (or another start was first), and waits for that.
+local function start(home)
+   assert(fs.mkdir(home, tonumber("700", 8)))
+   local starter, why = launch(home)
+   if not starter then could_not(tostring(why), home) end
+   local deadline = clock.monotonic() + cloud.START_LIMIT
+   local left = starter:wait()
+   if left.code ~= 0 then could_not(("it ended with %s"):format(left.code or left.signal), home) end
+   repeat
+      local address = cloud.find(home)
+      if address then return address end
+      task.sleep(0.05)
+   until clock.monotonic() > deadline
+   could_not(("no address after %d seconds"):format(cloud.START_LIMIT), home)
+end
+
+--- Finds the background cloud of a configuration or starts it; gives its addresses: https_port, proxy_port,
+-- prefect_port, ca_file, pid, version.
+function cloud.ensure(config)
+   local home = cloud.home(config)
+   return cloud.find(home) or start(home)
+end
+
+--- The built-in owner's login: `{tenant, client_id, client_secret, subscription}`, or nil.
+function cloud.owner(config)
+   local owner = read_json(cloud.home(config) .. "/owner.json")
+   if owner and owner.client_secret then owner.client_secret = secret.new(owner.client_secret) end
+   return owner
+end
+
+--- Whether the settings hold a login of this cloud's own tenant.
+local function has_own_login(config, owner)
+   return config.client_id and config.client_secret and config.tenant == owner.tenant
+end
+
+local function take_owner(config, owner)
+   if config.client_secret or config.client_id then
+      config.notes[#config.notes + 1] = "the login in the settings belongs to another tenant than the local "
+         .. "cloud's; its own is used"
+   end
+   for _, name in ipairs { "tenant", "client_id", "client_secret", "subscription" } do
+      config[name], config.from[name] = owner[name], "the local cloud"
+   end
+end
+
+local function point_at(config, address)
+   config.connect_to = "127.0.0.1:" .. math.tointeger(address.https_port)
+   config.ca_file = address.ca_file
+   if not config.prefect_url then
+      config.prefect_url = ("http://127.0.0.1:%d/api"):format(address.prefect_port)
+      config.from.prefect_url = "the local cloud"
+   end
+end
+
+--- Makes a configuration ready for requests, once: on the local cloud that is started where needed, its
+-- address and CA taken, its owner's login used unless the settings hold one of its tenant, and the derived
+-- names filled. Does nothing for Azure, or where the script gave its own transport.
+function cloud.settle(config)
+   if config.settled or config.cloud ~= "local" or config.http then return config end
+   point_at(config, cloud.ensure(config))
+   local owner = cloud.owner(config)
+   if not owner then could_not("it has written no owner.json", cloud.home(config)) end
+   if not has_own_login(config, owner) then take_owner(config, owner) end
+   config.subscription = config.subscription or owner.subscription
+   config.settled = true
+   return require("aci.config").derive(config)
+end
+
+return cloud

@@ -1,0 +1,78 @@
+---@meta aci.blob
+--- Blob storage by account key or by token.
+---
+---     local store = blob.connect(config, "orionflows01", az:storage_key "orionflows01")
+---     store:create_container "flows"
+---     store:upload("flows", "demo/flow.py", "scripts/flows/key_vault_demo/flow.py")
+local blob = {}
+
+---@class aci.Store
+---@field account string
+---@field endpoint string
+local Store = {}
+
+---@class aci.BlobOptions
+---@field content_type? string
+---@field metadata? table<string, string>
+---@field if_match? string
+---@field if_none_match? string "*": only when there is none
+---@field single? integer upload: largest size of one request, in bytes (64 MiB)
+---@field block? integer upload: size of a block (8 MiB)
+---@field at_once? integer upload: blocks at once (4)
+
+---@class aci.Blob
+---@field name? string
+---@field size integer
+---@field etag string
+---@field last_modified string
+---@field content_type string
+---@field md5? string base64
+---@field metadata table<string, string>
+
+--- `key`: the account's key, or a credential (which needs a data role). Both default to the settings'.
+---@param config aci.Config
+---@param account? string
+---@param key? string|aci.Secret|aci.Credential
+---@return aci.Store
+function blob.connect(config, account, key) end
+
+--- Waits for a name that is being deleted.
+---@return boolean # false: it was there
+function Store:create_container(container) end
+
+---@return boolean
+function Store:container_exists(container) end
+
+---@return boolean # was it there?
+function Store:delete_container(container) end
+
+---@param data string|aci.Secret
+---@param options? aci.BlobOptions
+---@return {etag: string, last_modified: string, md5: string}
+function Store:put(container, name, data, options) end
+
+--- A file, streamed; a large one in blocks.
+---@param options? aci.BlobOptions
+---@return {etag: string, last_modified: string, md5: string}
+function Store:upload(container, name, path, options) end
+
+---@param options? aci.BlobOptions
+---@return string data, aci.Blob properties
+function Store:get(container, name, options) end
+
+--- To a file, which appears when it is whole.
+---@return aci.Blob
+function Store:download(container, name, path, options) end
+
+---@return aci.Blob? # nil when there is none
+function Store:properties(container, name) end
+
+---@return boolean # was it there?
+function Store:delete(container, name, options) end
+
+--- Through all pages. Options: prefix, delimiter, page, metadata (true: with it).
+---@param options? {prefix?: string, delimiter?: string, page?: integer, metadata?: boolean}
+---@return aci.Blob[] blobs, string[] prefixes
+function Store:list(container, options) end
+
+return blob
