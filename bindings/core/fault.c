@@ -48,7 +48,7 @@ static void set_certificate(aci_fault *fault, const aci_fault_facts *facts) {
             words = certificates[i].words;
         }
     }
-    if (facts->verify == 0) { /* the chain was good, so it is the name (curl checks that itself) */
+    if (!words && strstr(facts->text, "match")) { /* the name is checked by curl, not OpenSSL */
         fault->code = "tls_host";
         words = "the certificate that %s presents is for another name";
     }
@@ -65,10 +65,10 @@ static void set_certificate(aci_fault *fault, const aci_fault_facts *facts) {
 
 static void set_connect(aci_fault *fault, const aci_fault_facts *facts) {
     if (facts->system == EMFILE || facts->system == ENFILE)
-        aci_fault_set(fault, "failed", "descriptors", "cannot connect to %s: %s", facts->host,
+        aci_fault_set(fault, "failed", "descriptors", "cannot connect to %s: %s", facts->peer,
                       strerror((int)facts->system));
     else
-        aci_fault_set(fault, "network", "connect", "cannot connect to %s: %s", facts->host,
+        aci_fault_set(fault, "network", "connect", "cannot connect to %s: %s", facts->peer,
                       facts->system ? strerror((int)facts->system) : facts->text);
 }
 
@@ -78,7 +78,7 @@ static void set_timeout(aci_fault *fault, const aci_fault_facts *facts) {
                       facts->host);
     else
         aci_fault_set(fault, "timeout", "connect_timeout", "cannot connect to %s in time",
-                      facts->host);
+                      facts->peer);
 }
 
 static void set_ended(aci_fault *fault, const aci_fault_facts *facts) {

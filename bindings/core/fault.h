@@ -14,7 +14,8 @@ typedef struct aci_fault {
 
 /* What is known about the transfer beside curl's code. */
 typedef struct aci_fault_facts {
-    const char *host;  /* of the URL, or the address it was sent to instead */
+    const char *host;  /* of the URL */
+    const char *peer;  /* host and port where the connection goes */
     const char *text;  /* curl's own words; may be empty */
     long verify;       /* OpenSSL's result of the certificate's check */
     long system;       /* errno of the last connect or socket, 0 */

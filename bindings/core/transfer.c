@@ -35,7 +35,7 @@ static void finish(aci_transfer *self) {
 }
 
 static void explain(aci_transfer *self, CURLcode code) {
-    aci_fault_facts facts = {.host = self->host, .text = self->text};
+    aci_fault_facts facts = {.host = self->host, .peer = self->peer, .text = self->text};
     curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &facts.verify);
     curl_easy_getinfo(self->easy, CURLINFO_OS_ERRNO, &facts.system);
     curl_easy_getinfo(self->easy, CURLINFO_HTTP_CONNECTCODE, &facts.proxy_status);
@@ -287,6 +287,7 @@ void aci_transfer_free(aci_transfer *self) {
     free(self->method);
     free(self->url);
     free(self->host);
+    free(self->peer);
     free(self);
 }
 

@@ -11,7 +11,8 @@ struct aci_transfer {
     aci_wait *wait;
     CURL *easy; /* NULL when it has ended */
     struct curl_slist *headers, *connect_to;
-    char *method, *url, *host; /* host: for messages, where it is sent to */
+    char *method, *url;
+    char *host, *peer; /* for messages: the URL's host; host and port where it goes */
     char *body;
     size_t body_size, body_sent;
     int body_fd; /* + 1 */

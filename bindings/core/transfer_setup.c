@@ -117,6 +117,16 @@ static int set_sink(aci_transfer *self, const aci_transfer_options *options) {
     return options->sink_file ? -aci_spool_file(&self->spool, options->sink_file) : 0;
 }
 
+static char *peer_name(const aci_url *url) {
+    bool tls = url->scheme.length == 5, six = memchr(url->host.at, ':', url->host.length) != NULL;
+    char *name;
+    int length = asprintf(&name, six ? "[%.*s]:%d" : "%.*s:%d", (int)url->host.length, url->host.at,
+                          url->port ? url->port
+                          : tls     ? 443
+                                    : 80);
+    return length < 0 ? NULL : name;
+}
+
 int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options) {
     aci_url url;
     int failed;
@@ -124,10 +134,10 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
         return EINVAL;
     self->method = strdup(options->method);
     self->url = strdup(options->url);
-    self->host =
-        options->connect_to ? strdup(options->connect_to) : strndup(url.host.at, url.host.length);
+    self->host = strndup(url.host.at, url.host.length);
+    self->peer = options->connect_to ? strdup(options->connect_to) : peer_name(&url);
     self->easy = curl_easy_init();
-    if (!self->method || !self->url || !self->host || !self->easy)
+    if (!self->method || !self->url || !self->host || !self->peer || !self->easy)
         return ENOMEM;
     self->replay = options->replay;
     if ((failed = copy_body(self, options)) || (failed = set_sink(self, options)) ||
