@@ -1,0 +1,217 @@
+-- The shape of a template before anything is evaluated: which members there may be, which must be.
+local fault = require "aci.template.fault"
+local functions = require "aci.template.functions"
+local tree = require "aci.template.tree"
+local value = require "aci.template.value"
+
+local model = {}
+
+local function set(words)
+   local out = {}
+   for word in words:gmatch "%S+" do
+      out[word:lower()] = true
+   end
+   return out
+end
+
+local allowed = {}
+allowed.Template = set("$schema contentVersion languageVersion apiProfile definitions parameters variables "
+   .. "functions resources outputs metadata imports extensions asserts")
+allowed.TemplateParameter = set("type defaultValue allowedValues minValue maxValue minLength maxLength "
+   .. "metadata nullable $ref properties items prefixItems additionalProperties discriminator")
+allowed.TemplateResource = set("type apiVersion name location tags sku kind plan identity zones managedBy "
+   .. "managedByExtended extendedLocation scope condition copy dependsOn properties resources comments "
+   .. "metadata subscriptionId resourceGroup existing import extension @options asserts placement")
+allowed.TemplateOutputParameter = set("type value copy condition metadata $ref nullable minValue maxValue "
+   .. "minLength maxLength allowedValues items prefixItems properties additionalProperties discriminator")
+allowed.TemplateCopy = set "name count mode batchSize input"
+allowed.TemplateFunction = set "namespace members"
+allowed.TemplateFunctionMember = set "parameters output metadata"
+
+-- What needs languageVersion 2.0 in each kind of object.
+local modern = {
+   Template = set "definitions imports extensions asserts",
+   TemplateParameter = set "nullable $ref properties items prefixItems additionalProperties discriminator",
+   TemplateResource = set "existing import extension @options asserts",
+   TemplateOutputParameter = set("$ref nullable items prefixItems properties additionalProperties "
+      .. "discriminator"),
+}
+
+local function unreadable(sentence, path, place)
+   local line, column = 0, 0
+   if place then
+      line, column = place >> 32, place & 0xffffffff
+   end
+   fault.final("InvalidRequestContent", ("The request content was invalid and could not be deserialized: "
+      .. "'%s Path '%s', line %d, position %d.'."):format(sentence, path, line, column))
+end
+
+local function check_members(object, kind, path, context)
+   if not value.is_object(object) then
+      unreadable(("Error converting value to type '%s'."):format(kind), path)
+   end
+   for _, name in ipairs(value.names(object)) do
+      local lower = name:lower()
+      local newer = not context.modern and modern[kind] and modern[kind][lower]
+      if not allowed[kind][lower] or newer then
+         unreadable(("Could not find member '%s' on object of type '%s'."):format(name, kind), path .. "."
+            .. name,
+            value.place(object, name))
+      end
+   end
+end
+
+local function require_member(object, name, path)
+   local found = value.member(object, name)
+   if found == nil or found == value.null then
+      unreadable(("Required property '%s' not found in JSON."):format(name), path, value.place(object))
+   end
+   return found
+end
+
+-- The engine binds names in any letter case; the rest of this code reads the usual spelling.
+local function usual_case(object, names)
+   for name in names:gmatch "%S+" do
+      if object[name] == nil then
+         object[name] = value.member(object, name)
+      end
+   end
+end
+
+local supported = set "2014-04-01-preview 2015-01-01 2018-05-01 2019-04-01 2019-08-01"
+local kinds = {
+   deploymenttemplate = "group", subscriptiondeploymenttemplate = "subscription",
+   managementgroupdeploymenttemplate = "management group", tenantdeploymenttemplate = "tenant",
+}
+
+local schema_url = "^https?://schema%.management%.azure%.com/schemas/([%w-]+)/(%a+)%.json#?$"
+
+local function check_schema(schema, context)
+   local version, kind = schema:lower():match(schema_url)
+   if not version or not supported[version] or not kinds[kind] then
+      fault.invalid(("Template schema '%s' is not supported. Supported versions are "
+         .. "'2014-04-01-preview,2015-01-01,2018-05-01,2019-04-01,2019-08-01'.%s"):format(schema,
+         fault.see "arm-template"))
+   elseif kinds[kind] ~= context.scope_kind and not context.any_scope then
+      fault.invalid(("The template schema '%s' is not valid for a deployment at %s scope.%s"):format(schema,
+         context.scope_kind, fault.see "arm-template"))
+   end
+end
+
+local function check_limit(what, object, limit)
+   local count = object and #value.names(object) or 0
+   if count > limit then
+      fault.invalid(("The number of template %s limit exceeded. Limit: '%d' and actual: "
+         .. "'%d'.%s"):format(what, limit,
+         count, fault.see "arm-template"))
+   end
+end
+
+local function check_parts(template, context)
+   local base = context.path
+   for name, parameter in value.members(template.parameters or {}) do
+      check_members(parameter, "TemplateParameter", base .. ".parameters." .. name, context)
+      usual_case(parameter, "type defaultValue allowedValues minValue maxValue minLength maxLength nullable")
+      if not parameter["$ref"] then
+         require_member(parameter, "type", base .. ".parameters." .. name)
+      end
+   end
+   for name, output in value.members(template.outputs or {}) do
+      check_members(output, "TemplateOutputParameter", base .. ".outputs." .. name, context)
+      usual_case(output, "type value copy condition")
+   end
+   check_limit("parameters", template.parameters, 256)
+   check_limit("variables", template.variables, 256)
+   check_limit("output parameters", template.outputs, 64)
+end
+
+local forbidden = { variables = true, reference = true, references = true }
+
+local function check_function_body(member, place, context)
+   local wrong = {}
+   local function look(v)
+      if type(v) == "string" and tree.is_expression(v) then
+         tree.each_call(tree.parse(v), function(call)
+            local bad = call.space and not context.modern or forbidden[call.name:lower()]
+               or tree.is_runtime(call.name)
+            if bad then
+               wrong[#wrong + 1] = call.space and call.space .. "." .. call.name or call.name
+            end
+         end)
+      elseif type(v) == "table" and v ~= value.null then
+         for _, inner in pairs(v) do
+            look(inner)
+         end
+      end
+   end
+   look(member.output.value)
+   if #wrong > 0 then
+      fault.invalid(("The template function '%s' %s is not valid. These function calls are not supported in "
+         .. "a function "
+         .. "definition: '%s'.%s"):format(member.name, fault.at(place), table.concat(wrong, ", "),
+         fault.see "arm-template/#functions"), place)
+   end
+end
+
+local function read_function(space, name, member, path, context)
+   check_members(member, "TemplateFunctionMember", path, context)
+   require_member(member, "output", path)
+   local found = {
+      name = name, parameters = member.parameters or {}, output = member.output.value,
+   }
+   check_function_body({ name = name, output = member.output }, value.place(member), context)
+   functions.validate_json(found.output, "function")
+   return (space .. "." .. name):lower(), found
+end
+
+--- The user functions of a template by lower-case "namespace.name", checked.
+function model.functions(template, context)
+   local found = {}
+   for i, space in ipairs(template.functions or {}) do
+      local path = ("%s.functions[%d]"):format(context.path, i - 1)
+      check_members(space, "TemplateFunction", path, context)
+      for name, member in value.members(space.members or {}) do
+         local key, entry = read_function(require_member(space, "namespace", path), name, member, path,
+            context)
+         entry.functions = context.modern and found or nil
+         found[key] = entry
+      end
+   end
+   return found
+end
+
+--- Check one resource object; `context` as for model.template.
+function model.resource(resource, path, context)
+   check_members(resource, "TemplateResource", path, context)
+   usual_case(resource, "type apiVersion name location dependsOn condition copy scope properties resources")
+   require_member(resource, "type", path)
+   if not context.profile then
+      require_member(resource, "apiVersion", path)
+   end
+   if resource.copy ~= nil then
+      check_members(resource.copy, "TemplateCopy", path .. ".copy", context)
+   end
+end
+
+--- Check the template itself. context: path (of the template in the request), scope_kind, any_scope
+--- (skip the check of the schema's kind); gets modern (languageVersion 2.0) and profile.
+function model.template(template, context)
+   if not value.is_object(template) then
+      unreadable("Error converting value to type 'Template'.", context.path)
+   end
+   usual_case(template, "languageVersion apiProfile parameters variables functions resources outputs "
+      .. "definitions")
+   context.modern = tostring(template.languageVersion or ""):find "^2" ~= nil
+   context.profile = template.apiProfile
+   check_members(template, "Template", context.path, context)
+   check_schema(require_member(template, "$schema", context.path), context)
+   require_member(template, "contentVersion", context.path)
+   local resources = require_member(template, "resources", context.path)
+   if value.is_object(resources) and next(resources) ~= nil and not context.modern then
+      unreadable("Cannot deserialize the current JSON object into type 'TemplateResource[]' because the "
+         .. "type requires a JSON array.", context.path .. ".resources", value.place(resources))
+   end
+   check_parts(template, context)
+end
+
+return model
