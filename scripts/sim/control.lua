@@ -2,8 +2,10 @@
 -- that lies beside the state (0600), so that no other user of the machine can use them.
 local crypto  = require "aci.crypto"
 local json    = require "aci.json"
+local task    = require "aci.task"
 local refuse  = require "sim.refuse"
 local service = require "sim.service"
+local taken   = require "sim.taken"
 
 local control = service { name = "control", host = "control.acihost.local" }
 
@@ -26,7 +28,11 @@ control:route("GET /status", { anonymous = true }, function(req)
 end)
 
 control:route("POST /stop", { anonymous = true, write = false }, function(req)
-   req.cloud.stopping = true
+   local cloud = req.cloud
+   task.spawn(function()
+      task.sleep(0.05)
+      cloud.shutdown()
+   end)
    return 202, { stopping = true }
 end)
 
@@ -39,6 +45,12 @@ end)
 
 control:route("DELETE /faults", { anonymous = true, write = false }, function(req)
    req.cloud.faults:clear()
+   return 204
+end)
+
+control:route("POST /taken", { anonymous = true, write = false }, function(req)
+   local body = req:json()
+   taken.mark(req.state, tostring(body.kind), tostring(body.name))
    return 204
 end)
 

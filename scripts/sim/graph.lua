@@ -1,11 +1,11 @@
 --- Microsoft Graph v1.0: applications, service principals, their passwords, deleted items.
 local clock     = require "aci.clock"
 local crypto    = require "aci.crypto"
-local http      = require "aci.http"
 local json      = require "aci.json"
 local directory = require "sim.directory"
 local refuse    = require "sim.refuse"
 local service   = require "sim.service"
+local url       = require "sim.url"
 
 local graph = service {
    name = "graph", host = "graph.microsoft.com",
@@ -121,7 +121,7 @@ local function skip_url(req, from)
    local parts = {}
    for name, value in pairs(req.query) do
       if name ~= "$skiptoken" then
-         parts[#parts + 1] = name .. "=" .. http.escape(value)
+         parts[#parts + 1] = name .. "=" .. url.escape(value)
       end
    end
    table.sort(parts)

@@ -25,9 +25,9 @@ local function authority(home)
    return { certificate = certificate, key = secret.is(key) and key or secret.new(key) }
 end
 
-local TAKEN = "the local cloud's port %s (%s) is taken by another program: %s. End that program, or "
-   .. "give the "
-   .. "cloud new ports with `sim.lua reset`"
+local TAKEN = "the local cloud's %s port %s is taken by another program (%s). End that program, or "
+   .. "give the cloud "
+   .. "new ports with: acihost sim reset"
 
 -- A port is chosen once and kept: addresses in blocks and shells stay true.
 local function listen(cloud, name, options)
@@ -35,7 +35,7 @@ local function listen(cloud, name, options)
    options.host, options.port = "127.0.0.1", kept and math.tointeger(tonumber(kept)) or 0
    local opened, err = server.listen(options)
    if not opened then
-      return nil, kept and TAKEN:format(kept, name, tostring(err)) or tostring(err)
+      return nil, kept and TAKEN:format(name, kept, err.code or tostring(err)) or tostring(err)
    end
    if not kept then
       cloud.state:setting("port." .. name, tostring(opened:port()))

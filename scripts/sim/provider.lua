@@ -345,8 +345,8 @@ function methods:type(name, definition)
    end }, function(req) return list_in_group(req, definition) end)
    if #definition.segments == 1 then
       self:route(("GET /subscriptions/:subscription/providers/%s/%s"):format(self.namespace, name), {
-         action = action .. "/read", scope = function(req) return "/subscriptions/"
-            .. req.params.subscription end,
+         action = action .. "/read",
+         scope = function(req) return "/subscriptions/" .. req.params.subscription end,
       }, function(req)
          checks.version(definition, req.query["api-version"])
          return list(req, definition)

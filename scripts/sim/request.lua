@@ -1,8 +1,8 @@
 --- The request that a handler of the local cloud gets (its members are listed in sim/service.lua).
 local crypto = require "aci.crypto"
-local http   = require "aci.http"
 local json   = require "aci.json"
 local refuse = require "sim.refuse"
+local url    = require "sim.url"
 
 local request = {}
 
@@ -13,7 +13,7 @@ local function split_query(text)
    local query = {}
    for pair in (text or ""):gmatch "[^&]+" do
       local name, value = pair:match "^([^=]*)=?(.*)$"
-      query[http.unescape((name:gsub("%+", " ")))] = http.unescape((value:gsub("%+", " ")))
+      query[url.unescape((name:gsub("%+", " ")))] = url.unescape((value:gsub("%+", " ")))
    end
    return query
 end
@@ -21,7 +21,7 @@ end
 local function split_path(path)
    local segments = {}
    for text in (path .. "/"):gmatch "([^/]*)/" do
-      segments[#segments + 1] = http.unescape(text)
+      segments[#segments + 1] = url.unescape(text)
    end
    table.remove(segments, 1)
    return segments
@@ -35,7 +35,7 @@ function request.new(fields)
    local req = {
       method = fields.method, host = host, target = fields.target, plain = fields.plain,
       headers = fields.headers or {}, raw = fields.raw, body = fields.body,
-      raw_path = path, path = http.unescape(path), raw_query = query,
+      raw_path = path, path = url.unescape(path), raw_query = query,
       segments = split_path(path), query = split_query(query),
       params = {}, id = crypto.uuid4(), caller = fields.caller, inside = fields.inside,
    }

@@ -1,6 +1,6 @@
 --- The services of the local cloud, by file name, in the order in which they are mounted.
 return {
-   "control", "entra", "graph", "arm", "groups", "authorization", "deployments", "network", "identity",
+   "control", "entra", "graph", "arm", "groups", "authorization", "network", "identity",
       "storage",
       "vaults",
    "containerinstance", "keyvault", "blob", "prefect",

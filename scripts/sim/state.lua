@@ -4,6 +4,7 @@
 -- The same holds for operations. What must happen at a time is a job.
 local clock  = require "aci.clock"
 local crypto = require "aci.crypto"
+local errors = require "aci.error"
 local json   = require "aci.json"
 local secret = require "aci.secret"
 local store  = require "aci.store"
@@ -53,23 +54,18 @@ function methods:now()
    return clock.now()
 end
 
---- Runs f(...) in a transaction (a savepoint inside another one). An error undoes it and is raised again.
+--- Runs f(...) in a transaction (a part that can be undone alone inside another one). An error undoes it
+-- and is raised again; so does a statement that failed.
 function methods:atomically(f, ...)
-   local name = "level" .. self.depth
-   local outer = self.depth == 0
-   assert(self.db:exec(outer and "BEGIN IMMEDIATE" or "SAVEPOINT " .. name))
    self.depth = self.depth + 1
-   local results = table.pack(pcall(f, ...))
+   local results = table.pack(pcall(self.db.transaction, self.db, f, ...))
    self.depth = self.depth - 1
-   if results[1] then
-      assert(self.db:exec(outer and "COMMIT" or "RELEASE " .. name))
-      return table.unpack(results, 2, results.n)
+   if not results[1] then
+      error(results[2], 0)
+   elseif results[2] == nil and errors.is(results[3]) then
+      error(results[3], 0)
    end
-   self.db:exec(outer and "ROLLBACK" or "ROLLBACK TO " .. name)
-   if not outer then
-      self.db:exec("RELEASE " .. name)
-   end
-   error(results[2], 0)
+   return table.unpack(results, 2, results.n)
 end
 
 --- The canonical form of a resource id.

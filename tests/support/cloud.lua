@@ -1,4 +1,6 @@
 --- The local cloud for specs: in this process (no sockets), or as a process of its own on a temporary home.
+package.path = "scripts/?.lua;" .. package.path
+
 local fs      = require "aci.fs"
 local json    = require "aci.json"
 local process = require "aci.process"
@@ -43,6 +45,38 @@ function inside:request(fields)
          headers = headers,
       body = body or "", plain = fields.plain,
    }))
+end
+
+--- A request to ARM as the owner (or with `token`): path below the subscription, without its api-version.
+-- arm("PUT", "/resourceGroups/g", "2024-11-01", body)
+function inside:arm(method, path, version, body, token)
+   self.arm_token = self.arm_token or self:token "https://management.azure.com"
+   return self:request { method = method, json = body, token = token or self.arm_token,
+      url = ("https://management.azure.com/subscriptions/%s%s%sapi-version=%s"):format(
+         self.owner.subscription, path,
+         path:find("?", 1, true) and "&" or "?", version) }
+end
+
+--- Registers a namespace and makes a resource group.
+function inside:prepare(group, ...)
+   for _, namespace in ipairs { ... } do
+      assert(self:arm("POST", "/providers/" .. namespace .. "/register", "2021-04-01") == 200)
+   end
+   return self:arm("PUT", "/resourceGroups/" .. group, "2021-04-01", { location = "northeurope" })
+end
+
+--- A new application with a principal and a password: { app, principal, id (client), secret }.
+function inside:client(name, role, scope)
+   local directory, roles = require "sim.directory", require "sim.roles"
+   local app = directory.create_application(self.cloud, { displayName = name }, true)
+   local principal = directory.create_principal(self.cloud, app, true)
+   local password = directory.add_password(self.cloud, app, {}, true)
+   if role then
+      roles.assign(self.state, { name = require("aci.crypto").uuid4(), scope = scope,
+         principal = principal.id,
+         principal_type = "ServicePrincipal", role = role, effective = 0 })
+   end
+   return { app = app, principal = principal, id = app.appId, secret = password.secretText }
 end
 
 --- An access token of the owner (or of another client) for a scope such as "https://management.azure.com".

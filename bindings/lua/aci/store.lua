@@ -5,6 +5,10 @@ local c = require "aci._store"
 local store = { open = c.open }
 
 local methods = c.methods
+if methods._module then -- loaded before in this Lua state: busted loads modules anew for each file
+   return methods._module
+end
+methods._module = store
 local take_failure = methods.take_failure
 methods.take_failure = nil
 
