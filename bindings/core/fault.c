@@ -81,14 +81,24 @@ static void set_timeout(aci_fault *fault, const aci_fault_facts *facts) {
                       facts->peer);
 }
 
-static void set_ended(aci_fault *fault, const aci_fault_facts *facts) {
+static void set_broken(aci_fault *fault, const aci_fault_facts *facts) {
     if (facts->proxy_status && facts->proxy_status / 100 != 2)
         aci_fault_set(fault, "network", "proxy",
                       "the proxy does not connect to %s: it answered %ld", facts->host,
                       facts->proxy_status);
+    else if (strstr(facts->text, "Too large response headers"))
+        aci_fault_set(fault, "failed", "too_large", ACI_FAULT_HEADERS_TOO_LARGE);
     else
-        aci_fault_set(fault, "network", "reset",
-                      "%s ended the connection before its answer was complete", facts->host);
+        aci_fault_set(fault, "network", "reset", "the connection to %s broke: %s", facts->host,
+                      facts->text);
+}
+
+/* libcurl calls a header line of more than 100 kB a lack of memory. */
+static void set_memory(aci_fault *fault, const aci_fault_facts *facts) {
+    if (facts->in_headers)
+        aci_fault_set(fault, "failed", "too_large", ACI_FAULT_HEADERS_TOO_LARGE);
+    else
+        aci_fault_set(fault, "failed", "memory", "not enough memory");
 }
 
 void aci_fault_from_curl(aci_fault *fault, CURLcode code, const aci_fault_facts *facts) {
@@ -126,10 +136,10 @@ void aci_fault_from_curl(aci_fault *fault, CURLcode code, const aci_fault_facts 
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_ABORTED_BY_CALLBACK: /* a second sending that transfer.c refused */
-        set_ended(fault, &known);
+        set_broken(fault, &known);
         break;
     case CURLE_OUT_OF_MEMORY:
-        aci_fault_set(fault, "failed", "memory", "not enough memory");
+        set_memory(fault, &known);
         break;
     default:
         aci_fault_set(fault, "network", "protocol", "%s: %s", facts->host, text);

@@ -6,6 +6,8 @@
 
 #include <curl/curl.h>
 
+#define ACI_FAULT_HEADERS_TOO_LARGE "the headers of the answer are too large"
+
 typedef struct aci_fault {
     const char *kind; /* NULL: no fault; "network", "timeout", "failed", "canceled" */
     const char *code; /* "connect", "resolve", "reset", "tls_expired", ... */
@@ -21,6 +23,7 @@ typedef struct aci_fault_facts {
     long system;       /* errno of the last connect or socket, 0 */
     long proxy_status; /* the proxy's answer to CONNECT, 0 */
     bool started;      /* a connection was there and the request began */
+    bool in_headers;   /* the answer had begun, its head was not complete */
 } aci_fault_facts;
 
 __attribute__((format(printf, 4, 5))) void aci_fault_set(aci_fault *fault, const char *kind,

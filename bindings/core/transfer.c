@@ -42,6 +42,7 @@ static void explain(aci_transfer *self, CURLcode code) {
     if (self->socket_error)
         facts.system = self->socket_error;
     facts.started = self->starts > 0;
+    facts.in_headers = self->status > 0 && !self->answer.complete;
     aci_fault_from_curl(&self->fault, code, &facts);
 }
 
@@ -92,7 +93,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *owner) {
     note_activity(self);
     if (aci_headers_line(&self->answer, line, length) == 0)
         return length;
-    aci_fault_set(&self->fault, "failed", "too_large", "the headers of the answer are too large");
+    aci_fault_set(&self->fault, "failed", "too_large", ACI_FAULT_HEADERS_TOO_LARGE);
     return 0;
 }
 
