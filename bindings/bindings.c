@@ -22,7 +22,7 @@ static const luaL_Reg modules[] = {
     {"aci._store", luaopen_aci_store},
     {"aci._task", luaopen_aci_task},
     {"aci._template", luaopen_aci_template},
-    {"aci.term", luaopen_aci_term},
+    {"aci._term", luaopen_aci_term},
     {"aci.xml", luaopen_aci_xml},
     {"cjson", luaopen_cjson},
     {"cjson.safe", luaopen_cjson_safe},
