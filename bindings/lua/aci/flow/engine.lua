@@ -24,9 +24,20 @@ local function is_ours(err)
    return is_stopped(err) or fail.is(err, "interrupted") or fail.is(err, "canceled")
 end
 
+--- The traceback without the frames of this engine: what the flow's author wrote.
+local function trace(err)
+   local kept = { tostring(err) }
+   for line in debug.traceback("", 3):gmatch "\n\t([^\n]+)" do
+      local engines = line:find("aci[./]flow") or line:find("(...tail calls...)", 1, true)
+         or line:find "^%[C%]: in function '[px]+call'" or line == "[C]: in ?"
+      if not engines then kept[#kept + 1] = "   " .. line end
+   end
+   return table.concat(kept, "\n")
+end
+
 local function with_trace(err)
    if is_ours(err) then return { error = err } end
-   return { error = err, trace = debug.traceback(tostring(err), 2) }
+   return { error = err, trace = trace(err) }
 end
 
 --- Calls the body, within its timeout.
