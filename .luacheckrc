@@ -1,5 +1,5 @@
 std = "lua54"
-max_line_length = 110
+max_line_length = 120
 exclude_files = { "build*/", "bindings/meta/" }
 files["tests/"] = { std = "+busted" }
 ignore = { "212/self", "212/_.*", "213/_.*" }

@@ -3,5 +3,5 @@ return {
    "control", "entra", "graph", "arm", "groups", "authorization", "network", "identity",
       "storage",
       "vaults",
-   "containerinstance", "keyvault", "blob", "prefect",
+   "containerinstance", "metadata", "keyvault", "blob", "prefect",
 }

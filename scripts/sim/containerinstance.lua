@@ -1,0 +1,153 @@
+--- Microsoft.ContainerInstance: container groups, run as local processes under a supervisor each
+-- (sim/supervisor.lua). What a group is doing is read from the supervisor's files.
+local json       = require "aci.json"
+local fs         = require "aci.fs"
+local groupcheck = require "sim.groupcheck"
+local grouprun   = require "sim.grouprun"
+local groupview  = require "sim.groupview"
+local logs       = require "sim.grouplogs"
+local provider   = require "sim.provider"
+local refuse     = require "sim.refuse"
+
+local aci = provider { name = "containerinstance", namespace = "Microsoft.ContainerInstance", operations = false,
+   schema = [[CREATE TABLE IF NOT EXISTS container_groups (folder TEXT PRIMARY KEY, id TEXT NOT NULL,
+      key TEXT NOT NULL UNIQUE, stopped INTEGER NOT NULL DEFAULT 0, started REAL)]],
+}
+
+local VERSIONS = { "2025-09-01", "2024-11-01-preview", "2024-10-01-preview", "2024-05-01-preview", "2023-05-01",
+   "2022-10-01-preview", "2022-09-01", "2021-10-01", "2021-09-01", "2021-07-01", "2021-03-01", "2020-11-01",
+   "2019-12-01", "2018-10-01", "2018-09-01", "2018-07-01", "2018-06-01", "2018-04-01" }
+
+-- Whatever version was asked with, operations are polled with this one.
+local OPERATION_VERSION = "2018-06-01"
+
+--- The identities with their principals filled in, as the service shows them.
+local function resolved(req, identity)
+   if not identity or identity == json.null or identity.type == "None" then return nil end
+   local shown = { type = identity.type, tenantId = req.state:setting "tenant", userAssignedIdentities = {} }
+   for id in pairs(identity.userAssignedIdentities or {}) do
+      local found = req.state:resource(id)
+      local properties = found and found.body.properties or {}
+      shown.userAssignedIdentities[id] = { principalId = properties.principalId, clientId = properties.clientId }
+   end
+   return shown
+end
+
+--- Secure values go to the secrets' own table; the body keeps only their names.
+local function hide_secrets(req, r, properties)
+   req.state:delete_secret(r.id)
+   for _, kind in ipairs { "initContainers", "containers" } do
+      for _, container in ipairs(properties[kind] or {}) do
+         for _, variable in ipairs(container.properties.environmentVariables or {}) do
+            if variable.secureValue ~= nil then
+               req.state:put_secret(r.id, ("env/%s/%s"):format(container.name, variable.name),
+                  tostring(variable.secureValue))
+               variable.secureValue = nil
+            end
+         end
+      end
+   end
+   for _, credential in ipairs(properties.imageRegistryCredentials or {}) do credential.password = nil end
+end
+
+local function address_of(properties)
+   if type(properties.ipAddress) ~= "table" then return properties.ipAddress end
+   properties.ipAddress.ip = properties.ipAddress.ip or "10.0.0.4"
+   return properties.ipAddress
+end
+
+local function put(req, r)
+   if r.old then
+      refuse.when(grouprun.in_transition(req.cloud, r.old), 409, "ContainerGroupTransitioning",
+         ("The container group '%s' is still transitioning, please retry later."):format(r.name))
+      groupcheck.update(r)
+      grouprun.forget(req.cloud, r.old)
+   end
+   local properties = r.body.properties
+   properties.provisioningState, properties.instanceView = nil, nil
+   hide_secrets(req, r, properties)
+   properties.ipAddress = address_of(properties)
+   properties.initContainers = properties.initContainers or json.array {}
+   properties.restartPolicy = properties.restartPolicy or "Always"
+   properties.sku = properties.sku or "Standard"
+   local row = r:store { location = r.location, tags = r.tags, identity = resolved(req, r.body.identity),
+      properties = properties }
+   grouprun.begin(req, row)
+   local headers = r:async(0, { version = OPERATION_VERSION, location = r.location })
+   return r.old and 200 or 201, groupview.show(req, row), headers
+end
+
+local function delete(req, r)
+   local body = groupview.show(req, r.old)
+   r:remove()
+   return 200, body
+end
+
+local function stop(req, r)
+   grouprun.stop(req.cloud, r.old)
+   return 204
+end
+
+local function start(req, r)
+   if grouprun.is_running(req.cloud, r.old) then return 204 end
+   grouprun.begin(req, r.old)
+   return 202, nil, r:async(0, { version = OPERATION_VERSION })
+end
+
+local function restart(req, r)
+   refuse.when(grouprun.is_stopped(req.cloud, r.old), 409, "ContainerGroupStopped",
+      ("Container Group '%s' in resource group '%s' is stopped."):format(r.name, r.group))
+   grouprun.forget(req.cloud, r.old)
+   grouprun.begin(req, r.old)
+   return 204, nil, r:async(0, { version = OPERATION_VERSION })
+end
+
+local function show_logs(req, r)
+   local name, tail = req.params.container, req.query.tail
+   refuse.unless(tail == nil or tail:find "^%d+$", 400, "InvalidRequest", "The tail is not a number.")
+   local known = false
+   for _, container in ipairs(r.old.body.properties.containers) do known = known or container.name == name end
+   refuse.unless(known, 404, "ContainerNotFound", ("Container '%s' not found in container group '%s'."):format(
+      name, r.name))
+   local text = logs.read(grouprun.folder(req.cloud, r.old), name, tonumber(tail), req.query.timestamps == "true")
+   refuse.unless(text, 404, "ContainerLogNotAvailable", ("Log of container '%s' in container group '%s' is not "
+      .. "available yet. Please check container 'InstanceView' for more information or retry later."):format(name,
+      r.name))
+   return 200, { content = text }
+end
+
+aci:type("containerGroups", {
+   versions = VERSIONS, check = groupcheck.run, put = put, delete = delete, show = groupview.show,
+   removed = function(cloud, row) grouprun.forget(cloud, row) end,
+   actions = {
+      ["POST start"] = { run = start }, ["POST stop"] = { run = stop }, ["POST restart"] = { run = restart },
+      ["GET containers/:container/logs"] = { run = show_logs, action = "containers/logs/read",
+         scope = function(req) return (req.path:gsub("/containers/[^/]+/logs/*$", "")) end },
+   },
+})
+
+aci:route("GET /subscriptions/:subscription/providers/Microsoft.ContainerInstance/locations/:location/operations/:id",
+   {}, function(req)
+   local operation = refuse.unless(req.state:operation(req.params.id), 404, "OperationNotFound",
+      "The operation was not found.")
+   local row = req.state:resource(operation.resource)
+   local status = row and groupview.provisioning(req.cloud, row) or "Succeeded"
+   local body = { id = operation.resource, status = status, startTime = require("aci.clock").iso(operation.started),
+      properties = { events = json.array {} } }
+   return 200, body, status ~= "Succeeded" and req.cloud:retry {} or nil
+end)
+
+aci:route("GET /subscriptions/:subscription/providers/Microsoft.ContainerInstance/locations/:location/usages",
+   { action = "Microsoft.ContainerInstance/locations/usages/read" }, function(req)
+   local count = #req.state:resources { type = "Microsoft.ContainerInstance/containerGroups" }
+   return 200, { value = json.array { {
+      id = req.path .. "/ContainerGroups", unit = "Count", currentValue = count, limit = 1000,
+      name = { value = "ContainerGroups", localizedValue = "Container Groups" } } } }
+end)
+
+aci:job("launch", grouprun.launch)
+aci:job("sweep", function(_, data) fs.remove_tree(data.folder) end)
+
+aci.start, aci.stop = grouprun.resume_all, grouprun.stop_all
+
+return aci

@@ -1,0 +1,73 @@
+--- Which local program stands for an image. The local cloud runs no containers: it starts a process with
+-- the container's command and environment. An image that is not here is refused as one that no registry has.
+--
+-- A runner gets the container's command (array) and environment (map) and gives the arguments to run, or
+-- nil and why not. `program` is acihost itself, `scripts` the folder of its scripts.
+local runners = {}
+
+local function contains(command, words)
+   return table.concat(command, " "):find(words, 1, true) ~= nil
+end
+
+-- The word after an option: -q armaci.
+local function after(command, option)
+   for index, word in ipairs(command) do
+      if word == option then return command[index + 1] end
+   end
+end
+
+--- Prefect's images: the agent is our worker, the flow engine ours.
+local function prefect(command, _, tools)
+   if contains(command, "prefect agent start") then
+      return { tools.program, tools.scripts .. "/worker.lua", "-q", after(command, "-q") or "default" }
+   elseif #command == 0 or contains(command, "prefect.engine") or contains(command, "flow-run execute") then
+      return { tools.program, tools.scripts .. "/execute.lua" }
+   end
+   return nil, "the local runner of Prefect's images knows `prefect agent start`, `python -m prefect.engine` "
+      .. "and `prefect flow-run execute`, not: " .. table.concat(command, " ")
+end
+
+--- Our own image: `acihost worker.lua ...`.
+local function own(command, _, tools)
+   local arguments = { tools.program }
+   for index, word in ipairs(command) do
+      if not (index == 1 and word:match "acihost$") then arguments[#arguments + 1] = word end
+   end
+   if #command == 0 then arguments[2] = tools.scripts .. "/execute.lua" end
+   return arguments
+end
+
+--- Small images whose commands every machine has.
+local function shell(command)
+   if #command == 0 then return { "/bin/sh", "-c", "exit 0" } end
+   return command
+end
+
+-- Patterns of Lua, matched against the whole name without the registry of Docker Hub.
+runners.table = {
+   { "^radbrt/orion_agent:", prefect },
+   { "^radbrt/orion_aci_base:", prefect },
+   { "^prefecthq/prefect:", prefect },
+   { "^[%w%.%-/]*acihost:", own },
+   { "^alpine:", shell },
+   { "^busybox:", shell },
+   { "^debian:", shell },
+   { "^mcr%.microsoft%.com/cbl%-mariner/busybox:", shell },
+}
+
+--- The name of an image in full: the tag that is meant, without Docker Hub's own name.
+function runners.canonical(image)
+   local name = image:gsub("^docker%.io/", ""):gsub("^index%.docker%.io/", ""):gsub("^library/", "")
+   if not name:find("[:@][^/]*$") then name = name .. ":latest" end
+   return name
+end
+
+--- The runner of an image, or nil.
+function runners.find(image)
+   local name = runners.canonical(image)
+   for _, entry in ipairs(runners.table) do
+      if name:find(entry[1]) then return entry[2] end
+   end
+end
+
+return runners
