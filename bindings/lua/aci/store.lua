@@ -10,7 +10,6 @@ if methods._module then -- loaded before in this Lua state: busted loads modules
 end
 methods._module = store
 local take_failure = methods.take_failure
-methods.take_failure = nil
 
 -- The innermost open transaction of each store: owner (a coroutine), outer, depth, failure, ended.
 local open_scopes = setmetatable({}, { __mode = "k" })
