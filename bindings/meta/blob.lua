@@ -57,7 +57,7 @@ function Store:put(container, name, data, options) end
 function Store:upload(container, name, path, options) end
 
 ---@param options? aci.BlobOptions
----@return string data, aci.Blob properties
+---@return string? data, aci.Blob properties # no data when it is not modified (if_none_match)
 function Store:get(container, name, options) end
 
 --- To a file, which appears when it is whole.

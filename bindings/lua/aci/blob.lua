@@ -157,13 +157,14 @@ function Store:upload(container, name, path, options)
    return upload.file(self, container, name, path, options or {})
 end
 
---- The bytes of a blob and what is known of it. Raises kind not_found, or conflict when `options.if_match`
--- does not hold. `options.max` bounds its size (default 64 MiB).
+--- The bytes of a blob and what is known of it; no bytes when `options.if_none_match` names the ETag that
+-- it still has. Raises kind not_found, or conflict when `options.if_match` does not hold. `options.max`
+-- bounds its size (default 64 MiB).
 function Store:get(container, name, options)
    options = options or {}
    local response = self:send { method = "GET", container = container, name = name, options = options,
       max_body = options.max }
-   return response.body, answers.properties(response)
+   return response.status ~= 304 and response.body or nil, answers.properties(response)
 end
 
 --- Writes a blob to a file, which appears only when it is whole. Gives what properties() gives.
