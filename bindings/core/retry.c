@@ -44,6 +44,10 @@ static bool scan_date(const char *text, struct tm *at, char *month) {
            n;
 }
 
+static bool within(int value, int most) {
+    return value >= 0 && value <= most;
+}
+
 double aci_retry_date(const char *text) {
     struct tm at = {0};
     char month[4] = "";
@@ -51,8 +55,8 @@ double aci_retry_date(const char *text) {
         return -1;
     at.tm_mon = month_number(month);
     at.tm_year -= 1900;
-    if (at.tm_mon < 0 || at.tm_mday < 1 || at.tm_mday > 31 || at.tm_hour > 23 || at.tm_min > 59 ||
-        at.tm_sec > 60)
+    if (at.tm_mon < 0 || at.tm_mday < 1 || at.tm_mday > 31 || !within(at.tm_hour, 23) ||
+        !within(at.tm_min, 59) || !within(at.tm_sec, 60))
         return -1;
     return (double)timegm(&at);
 }

@@ -143,14 +143,20 @@ const char *aci_url_parse(const char *text, size_t length, aci_url *url) {
     return NULL;
 }
 
+static bool is_address(aci_url_part host) {
+    for (size_t i = 0; i < host.length; i++)
+        if (host.at[i] != '.' && (host.at[i] < '0' || host.at[i] > '9'))
+            return false;
+    return true;
+}
+
 bool aci_url_loopback(aci_url_part host) {
     static const char local[] = "localhost";
     size_t n = sizeof local - 1;
     if (host.length == 3 && memcmp(host.at, "::1", 3) == 0)
         return true;
     if (host.length > 4 && memcmp(host.at, "127.", 4) == 0)
-        return find_any(host.at, host.at + host.length, "ghijklmnopqrstuvwxyz-_") ==
-               host.at + host.length;
+        return is_address(host);
     return host.length >= n && strncasecmp(host.at + host.length - n, local, n) == 0 &&
            (host.length == n || host.at[host.length - n - 1] == '.');
 }
