@@ -14,6 +14,10 @@
 #include "core/jstring.h"
 #include "core/scan.h"
 
+/* So many of a container's values are collected on the Lua stack before its table is made. */
+#define FIRST_MEMBERS 16
+#define FIRST_ELEMENTS 32
+
 /* Stack slots of json.decode. */
 enum { TEXT = 1, OPTIONS, SECRETS, ARRAY_MARK };
 
@@ -59,62 +63,124 @@ static bool is_secret_name(decoder *self) {
     return yes;
 }
 
-static bool is_taken(lua_State *L) { /* table name */
+/* --- objects ------------------------------------------------------------------------------ */
+
+/* Take the name on top if it is new in the table; false with the error set. */
+static bool check_name(decoder *self, int table, const char *start) {
+    lua_State *L = self->L;
     lua_pushvalue(L, -1);
-    bool taken = lua_rawget(L, -3) != LUA_TNIL;
+    bool taken = lua_rawget(L, table) != LUA_TNIL;
     lua_pop(L, 1);
-    return taken;
+    if (taken) {
+        self->scan.start = start;
+        aci_scan_refuse(&self->scan, "a member of this name was there before");
+    }
+    return !taken;
 }
 
-/* The member whose name was just scanned, into the table on top. */
+/* Push the value of the member whose name is on top. */
 static bool decode_member(decoder *self) {
-    lua_State *L = self->L;
-    push_string(L, &self->scan); /* table name */
-    if (is_taken(L)) {
-        aci_scan_refuse(&self->scan, "a member of this name was there before");
-        return false;
-    }
     aci_token token = aci_scan_next(&self->scan);
     if (token == ACI_SCAN_STRING && is_secret_name(self)) {
-        push_secret(L, &self->scan);
-    } else if (!decode_value(self, token)) {
-        return false;
+        push_secret(self->L, &self->scan);
+        return true;
     }
-    lua_rawset(L, -3); /* table */
+    return decode_value(self, token);
+}
+
+/* Make the table at `table` of the pairs above it, with room for exactly them: growing a table
+ * member by member costs more than all the rest of reading it. */
+static bool make_object(decoder *self, int table, int count, const char *const *starts) {
+    lua_State *L = self->L;
+    lua_createtable(L, 0, count);
+    lua_replace(L, table);
+    for (int i = 0; i < count; i++) {
+        lua_pushvalue(L, table + 1 + 2 * i);
+        if (!check_name(self, table, starts[i])) {
+            return false;
+        }
+        lua_pushvalue(L, table + 2 + 2 * i);
+        lua_rawset(L, table);
+    }
+    lua_settop(L, table);
     return true;
 }
 
-static bool decode_object(decoder *self) {
-    luaL_checkstack(self->L, 8, "JSON nested too deeply");
-    lua_createtable(self->L, 0, 0);
-    for (;;) {
-        aci_token token = aci_scan_next(&self->scan);
-        if (token != ACI_SCAN_NAME) {
-            return token == ACI_SCAN_OBJECT_END;
+/* The members after the first ones, straight into the table on top. */
+static bool add_members(decoder *self, int table) {
+    aci_token token;
+    while ((token = aci_scan_next(&self->scan)) == ACI_SCAN_NAME) {
+        const char *start = self->scan.start;
+        push_string(self->L, &self->scan);
+        if (!check_name(self, table, start) || !decode_member(self)) {
+            return false;
         }
+        lua_rawset(self->L, table);
+    }
+    return token == ACI_SCAN_OBJECT_END;
+}
+
+static bool decode_object(decoder *self) {
+    lua_State *L = self->L;
+    const char *starts[FIRST_MEMBERS];
+    int count = 0;
+    luaL_checkstack(L, 2 * FIRST_MEMBERS + 8, "JSON nested too deeply");
+    lua_pushnil(L); /* the table's slot */
+    int table = lua_gettop(L);
+    while (count < FIRST_MEMBERS) {
+        aci_token token = aci_scan_next(&self->scan);
+        if (token == ACI_SCAN_OBJECT_END) {
+            return make_object(self, table, count, starts);
+        }
+        if (token != ACI_SCAN_NAME) {
+            return false;
+        }
+        starts[count++] = self->scan.start;
+        push_string(L, &self->scan);
         if (!decode_member(self)) {
             return false;
         }
+    }
+    return make_object(self, table, count, starts) && add_members(self, table);
+}
+
+/* --- arrays ------------------------------------------------------------------------------- */
+
+static void make_array(lua_State *L, int table, int count) {
+    lua_createtable(L, count, 0);
+    lua_pushvalue(L, ARRAY_MARK);
+    lua_setmetatable(L, -2);
+    lua_replace(L, table);
+    for (int i = count; i > 0; i--) {
+        lua_rawseti(L, table, i);
     }
 }
 
 static bool decode_array(decoder *self) {
     lua_State *L = self->L;
-    luaL_checkstack(L, 8, "JSON nested too deeply");
-    lua_createtable(L, 0, 0);
-    lua_pushvalue(L, ARRAY_MARK);
-    lua_setmetatable(L, -2);
+    luaL_checkstack(L, FIRST_ELEMENTS + 8, "JSON nested too deeply");
+    lua_pushnil(L); /* the table's slot */
+    int table = lua_gettop(L);
     for (lua_Integer count = 1;; count++) {
         aci_token token = aci_scan_next(&self->scan);
         if (token == ACI_SCAN_ARRAY_END) {
+            if (count <= FIRST_ELEMENTS) {
+                make_array(L, table, (int)count - 1);
+            }
             return true;
         }
         if (!decode_value(self, token)) {
             return false;
         }
-        lua_rawseti(L, -2, count);
+        if (count == FIRST_ELEMENTS) {
+            make_array(L, table, FIRST_ELEMENTS);
+        } else if (count > FIRST_ELEMENTS) {
+            lua_rawseti(L, table, count);
+        }
     }
 }
+
+/* --- values ------------------------------------------------------------------------------- */
 
 /* Push the value that begins with token; false after an error, which the scanner holds. */
 static bool decode_value(decoder *self, aci_token token) {

@@ -3,12 +3,11 @@
 #include "glue.h"
 #include "json.h"
 
-#include <endian.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/emit.h"
+#include "core/members.h"
 #include "core/scan.h"
 
 /* So many members of one object are kept on the Lua stack while it is written; more go through
@@ -18,19 +17,10 @@
 /* An error's path is cut after so many steps. */
 #define SHOWN_LEVELS 16
 
-/* A member of an object that is being written. */
-typedef struct member {
-    uint64_t prefix; /* the name's first eight bytes, to compare at once */
-    const char *name;
-    size_t length;
-    int slot; /* of the value on the stack; negative: in the table of the rest */
-} member;
-
 /* Everything one call of json.encode owns. */
 typedef struct encoder {
     aci_emit out;
-    member *members; /* of all objects that are open, the innermost last */
-    size_t count, room;
+    aci_members members;        /* of all objects that are open, the innermost last */
     const void *array, *object; /* the marks, to compare with */
     bool pretty, reveal;
     lua_State *L;
@@ -50,7 +40,7 @@ static void encode_value(encoder *self, const place *here);
 static void encoder_free(void *thing) {
     encoder *self = thing;
     aci_emit_free(&self->out);
-    free(self->members);
+    aci_members_free(&self->members);
     free(self);
 }
 
@@ -86,50 +76,6 @@ static int refuse(encoder *self, const place *here, const char *what) {
 
 /* --- objects ------------------------------------------------------------------------------ */
 
-static uint64_t prefix_of(const char *name, size_t length) {
-    uint64_t prefix = 0;
-    memcpy(&prefix, name, length < 8 ? length : 8);
-    return be64toh(prefix);
-}
-
-static int compare_members(const void *a, const void *b) {
-    const member *x = a, *y = b;
-    if (x->prefix != y->prefix) {
-        return x->prefix < y->prefix ? -1 : 1;
-    }
-    size_t shorter = x->length < y->length ? x->length : y->length;
-    int order = memcmp(x->name, y->name, shorter);
-    return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-static void sort_members(member *members, size_t count) {
-    if (count > 24) {
-        qsort(members, count, sizeof *members, compare_members);
-        return;
-    }
-    for (size_t i = 1; i < count; i++) {
-        member moved = members[i];
-        size_t j = i;
-        for (; j > 0 && compare_members(&members[j - 1], &moved) > 0; j--) {
-            members[j] = members[j - 1];
-        }
-        members[j] = moved;
-    }
-}
-
-static member *add_member(encoder *self) {
-    if (self->count == self->room) {
-        size_t room = self->room ? self->room * 2 : 64;
-        member *members = realloc(self->members, room * sizeof *members);
-        if (!members) {
-            luaL_error(self->L, "not enough memory");
-        }
-        self->members = members;
-        self->room = room;
-    }
-    return &self->members[self->count++];
-}
-
 /* Push the key at -2 as a name; whole numbers are names only where the table is marked. */
 static const char *push_name(encoder *self, const place *here, bool marked, size_t *length) {
     lua_State *L = self->L;
@@ -142,12 +88,12 @@ static const char *push_name(encoder *self, const place *here, bool marked, size
 }
 
 /* name value key -> key, with name and value in the table of the rest; returns their place. */
-static int move_to_rest(lua_State *L, int rest) {
-    if (lua_isnil(L, rest)) {
+static int move_to_rest(lua_State *L, int rest, size_t number) {
+    if (number == ON_STACK) {
         lua_newtable(L);
         lua_replace(L, rest);
     }
-    lua_Integer at = (lua_Integer)lua_rawlen(L, rest) + 1;
+    lua_Integer at = 2 * (lua_Integer)(number - ON_STACK) + 1;
     lua_insert(L, -3);            /* key name value */
     lua_rawseti(L, rest, at + 1); /* key name */
     lua_rawseti(L, rest, at);     /* key */
@@ -162,12 +108,15 @@ static void collect_members(encoder *self, const place *here, int table, bool ma
         luaL_checkstack(L, 8, "the value is nested too deeply");
         size_t length;
         const char *name = push_name(self, here, marked, &length); /* key value name */
-        member *added = add_member(self);
-        *added = (member){prefix_of(name, length), name, length, lua_gettop(L) - 1};
+        aci_member *added = aci_members_add(&self->members, name, length);
+        if (!added) {
+            luaL_error(L, "not enough memory");
+        }
+        added->slot = lua_gettop(L) - 1;
         lua_rotate(L, -3, 1); /* name key value */
         lua_insert(L, -2);    /* name value key */
         if (number >= ON_STACK) {
-            added->slot = move_to_rest(L, table + 1);
+            added->slot = move_to_rest(L, table + 1, number);
         }
     }
 }
@@ -179,11 +128,11 @@ static void emit_break(encoder *self, unsigned level) {
 }
 
 /* The member before it, to find two of one name: 1 and "1" in a marked table. */
-static void encode_member(encoder *self, const place *here, int table, const member *now,
-                          const member *before) {
+static void encode_member(encoder *self, const place *here, int table, const aci_member *now,
+                          const aci_member *before) {
     lua_State *L = self->L;
     place inside = {here, now->name, now->length, 0, here->level + 1};
-    if (before && compare_members(before, now) == 0) {
+    if (before && aci_members_compare(before, now) == 0) {
         refuse(self, &inside, "two members have this name");
     }
     emit_break(self, inside.level);
@@ -202,15 +151,16 @@ static void encode_member(encoder *self, const place *here, int table, const mem
 static void encode_object(encoder *self, const place *here, bool marked) {
     lua_State *L = self->L;
     int table = lua_gettop(L);
-    size_t first = self->count;
+    size_t first = self->members.count;
     lua_pushnil(L);
     collect_members(self, here, table, marked);
-    size_t count = self->count - first;
-    sort_members(self->members + first, count);
+    size_t count = self->members.count - first;
+    aci_members_sort(&self->members, first);
     aci_emit_byte(&self->out, '{');
     for (size_t i = 0; i < count; i++) {
-        member now = self->members[first + i]; /* the array may move while its value is written */
-        member before = i ? self->members[first + i - 1] : now;
+        aci_member now =
+            self->members.list[first + i]; /* the array may move while its value is written */
+        aci_member before = i ? self->members.list[first + i - 1] : now;
         if (i) {
             aci_emit_byte(&self->out, ',');
         }
@@ -220,7 +170,7 @@ static void encode_object(encoder *self, const place *here, bool marked) {
         emit_break(self, here->level);
     }
     aci_emit_byte(&self->out, '}');
-    self->count = first;
+    self->members.count = first;
     lua_settop(L, table);
 }
 
