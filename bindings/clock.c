@@ -38,7 +38,8 @@ static int clock_iso(lua_State *L) {
     lua_Integer digits = luaL_optinteger(L, 2, 6);
     char text[ACI_DATETIME_ROOM];
     luaL_argcheck(L, digits >= 0 && digits <= 9, 2, "0 to 9 decimals");
-    luaL_argcheck(L, aci_datetime_iso(when, (int)digits, text), 1, "not a moment in years 0 to 9999");
+    luaL_argcheck(L, aci_datetime_iso(when, (int)digits, text), 1,
+                  "not a moment in years 0 to 9999");
     lua_pushstring(L, text);
     return 1;
 }

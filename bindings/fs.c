@@ -213,8 +213,7 @@ static int fs_tempdir(lua_State *L) {
     const char *top = getenv("TMPDIR");
     char path[PATH_MAX];
     luaL_argcheck(L, !strchr(prefix, '/'), 1, "a prefix has no '/'");
-    int length =
-        snprintf(path, sizeof path, "%s/%s.XXXXXX", top && *top ? top : "/tmp", prefix);
+    int length = snprintf(path, sizeof path, "%s/%s.XXXXXX", top && *top ? top : "/tmp", prefix);
     if (length >= (int)sizeof path)
         return aci_fail_errno(L, "cannot make folder", prefix, ENAMETOOLONG);
     if (!mkdtemp(path))
@@ -308,14 +307,13 @@ static int fs_try_lock(lua_State *L) {
 }
 
 int luaopen_aci_fs(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"read", fs_read},         {"write", fs_write},
-        {"append", fs_append},     {"stat", fs_stat},
-        {"chmod", fs_chmod},       {"rename", fs_rename},
-        {"remove", fs_remove},     {"realpath", fs_realpath},
-        {"mkdir", fs_mkdir},       {"remove_tree", fs_remove_tree},
-        {"tempdir", fs_tempdir},   {"list", fs_list},
-        {"try_lock", fs_try_lock}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"read", fs_read},         {"write", fs_write},
+                                         {"append", fs_append},     {"stat", fs_stat},
+                                         {"chmod", fs_chmod},       {"rename", fs_rename},
+                                         {"remove", fs_remove},     {"realpath", fs_realpath},
+                                         {"mkdir", fs_mkdir},       {"remove_tree", fs_remove_tree},
+                                         {"tempdir", fs_tempdir},   {"list", fs_list},
+                                         {"try_lock", fs_try_lock}, {NULL, NULL}};
     static const luaL_Reg methods[] = {
         {"close", lock_close}, {"fileno", lock_fileno}, {NULL, NULL}};
     aci_type(L, LOCK_TYPE, methods, lock_close);

@@ -5,7 +5,7 @@
 #include "bindings.h"
 #include "glue.h"
 
-#include "core/child.h"
+#include "core/launch.h"
 #include "core/processes.h"
 #include "core/subreaper.h"
 
@@ -35,7 +35,8 @@ static int check_signal(lua_State *L, int index) {
     return number;
 }
 
-/* -- this process and others --------------------------------------------------------------------- */
+/* -- this process and others ---------------------------------------------------------------------
+ */
 
 /* process.pid() -> integer */
 static int process_pid(lua_State *L) {
@@ -156,10 +157,10 @@ static int process_subreaper(lua_State *L) {
     return 1;
 }
 
-/* process.reap(): collects ended orphans now */
+/* process.reap(): a subreaper collects ended orphans now */
 static int process_reap(lua_State *L) {
     (void)L;
-    aci_child_reap_strangers();
+    aci_subreaper_collect();
     return 0;
 }
 

@@ -109,7 +109,8 @@ static int check_signal(lua_State *L, int index) {
     return number;
 }
 
-/* -- methods of a process ----------------------------------------------------------------------- */
+/* -- methods of a process -----------------------------------------------------------------------
+ */
 
 static proc *check_proc(lua_State *L) {
     proc *self = luaL_checkudata(L, 1, PROC_TYPE);

@@ -7,10 +7,11 @@
 
 #include "core/processes.h"
 
-/* -- reading the options: checks that raise come first, then the launch is filled --------------- */
+/* -- reading the options: checks that raise come first, then the launch is filled ---------------
+ */
 
-static const char *const spawn_names[] = {"args",   "env",   "cwd",  "stdin",        "stdout",
-                                          "stderr", "input", "keep", "detach",       "group",
+static const char *const spawn_names[] = {"args",   "env",          "cwd",  "stdin",  "stdout",
+                                          "stderr", "input",        "keep", "detach", "group",
                                           "buffer", "parent_death", NULL};
 
 static void bad_option(lua_State *L, const char *name, const char *wanted) {
@@ -111,7 +112,8 @@ void spawn_check(lua_State *L, int options) {
         bad_option(L, "buffer", "at least 1");
 }
 
-/* -- filling the launch: it is guarded, so raising is safe -------------------------------------- */
+/* -- filling the launch: it is guarded, so raising is safe --------------------------------------
+ */
 
 static void need(lua_State *L, int status) {
     if (status < 0)

@@ -56,8 +56,8 @@ static int failed(lua_State *L, store *self, int code) {
     const char *reason = code == SQLITE_NOMEM ? sqlite3_errstr(code) : sqlite3_errmsg(handle);
     if (code == SQLITE_ERROR || code == SQLITE_RANGE || code == SQLITE_MISUSE)
         return luaL_error(L, "SQL: %s", reason);
-    const char *message = lua_pushfstring(L, "store %s: %s", path && *path ? path : "in memory",
-                                          reason);
+    const char *message =
+        lua_pushfstring(L, "store %s: %s", path && *path ? path : "in memory", reason);
     aci_fail(L, kind_of(code), aci_database_code(code), message);
     remember_failure(L);
     return 2;
@@ -232,7 +232,8 @@ static int db_exec(lua_State *L) {
     return 1;
 }
 
-/* -- what the Lua half's transactions need ------------------------------------------------------- */
+/* -- what the Lua half's transactions need -------------------------------------------------------
+ */
 
 /* db:take_failure() -> the error of the first statement that failed since the last time | nil */
 static int db_take_failure(lua_State *L) {
@@ -243,7 +244,8 @@ static int db_take_failure(lua_State *L) {
     return 1;
 }
 
-/* -- opening and closing ------------------------------------------------------------------------- */
+/* -- opening and closing -------------------------------------------------------------------------
+ */
 
 static int db_gc(lua_State *L) {
     store *self = luaL_checkudata(L, 1, TYPE);
@@ -309,12 +311,9 @@ static int store_open(lua_State *L) {
 
 int luaopen_aci_store(lua_State *L) {
     static const luaL_Reg functions[] = {{"open", store_open}, {NULL, NULL}};
-    static const luaL_Reg methods[] = {{"exec", db_exec},
-                                       {"run", db_run},
-                                       {"row", db_row},
-                                       {"rows", db_rows},
-                                       {"close", db_close},
-                                       {"take_failure", db_take_failure},
+    static const luaL_Reg methods[] = {{"exec", db_exec},   {"run", db_run},
+                                       {"row", db_row},     {"rows", db_rows},
+                                       {"close", db_close}, {"take_failure", db_take_failure},
                                        {NULL, NULL}};
     luaL_newlib(L, functions);
     aci_type(L, TYPE, methods, db_gc);

@@ -48,8 +48,8 @@ static void end(aci_child *child, const siginfo_t *info) {
     close(child->pidfd);
     forget(child);
     child->running = false;
-    child->known = info->si_code == CLD_EXITED || info->si_code == CLD_KILLED ||
-                   info->si_code == CLD_DUMPED;
+    child->known =
+        info->si_code == CLD_EXITED || info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED;
     if (info->si_code == CLD_EXITED)
         child->code = info->si_status;
     else if (child->known)

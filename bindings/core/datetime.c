@@ -38,9 +38,8 @@ bool aci_datetime_iso(double when, int digits, char text[ACI_DATETIME_ROOM]) {
     }
     if (!split(whole, &at, &rest))
         return false;
-    int used = snprintf(text, ACI_DATETIME_ROOM, "%04d-%02d-%02dT%02d:%02d:%02d",
-                        at.tm_year + 1900, at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min,
-                        at.tm_sec);
+    int used = snprintf(text, ACI_DATETIME_ROOM, "%04d-%02d-%02dT%02d:%02d:%02d", at.tm_year + 1900,
+                        at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec);
     if (digits > 0)
         used += snprintf(text + used, ACI_DATETIME_ROOM - (size_t)used, ".%0*llu", digits,
                          (unsigned long long)part);
@@ -58,7 +57,8 @@ bool aci_datetime_http(double when, char text[ACI_DATETIME_ROOM]) {
     return true;
 }
 
-/* -- reading: each function moves `*at` on, or answers false ------------------------------------ */
+/* -- reading: each function moves `*at` on, or answers false ------------------------------------
+ */
 
 static bool take(const char **at, char wanted) {
     if (**at != wanted)
@@ -227,8 +227,8 @@ static bool parse_rfc850(const char *at, struct tm *parts) {
 /* Sun Nov  6 08:49:37 1994 */
 static bool parse_asctime(const char *at, struct tm *parts) {
     int day, year;
-    if (!take_name(&at, days, &day) || !take(&at, ' ') ||
-        !take_name(&at, months, &parts->tm_mon) || !take(&at, ' '))
+    if (!take_name(&at, days, &day) || !take(&at, ' ') || !take_name(&at, months, &parts->tm_mon) ||
+        !take(&at, ' '))
         return false;
     bool good = take_number(&at, take(&at, ' ') ? 1 : 2, &parts->tm_mday) && take(&at, ' ') &&
                 take_clock(&at, parts) && take(&at, ' ') && take_number(&at, 4, &year) &&
@@ -239,8 +239,7 @@ static bool parse_asctime(const char *at, struct tm *parts) {
 }
 
 bool aci_datetime_parse_http(const char *text, double *when) {
-    bool (*const forms[])(const char *, struct tm *) = {parse_fixdate, parse_rfc850,
-                                                        parse_asctime};
+    bool (*const forms[])(const char *, struct tm *) = {parse_fixdate, parse_rfc850, parse_asctime};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct tm parts = {0};
         if (forms[i](text, &parts))

@@ -206,7 +206,8 @@ static const char *search_path(const aci_launch *launch) {
     return getenv("PATH");
 }
 
-/* -- the child: shares our memory until exec, so it makes plain system calls only --------------- */
+/* -- the child: shares our memory until exec, so it makes plain system calls only ---------------
+ */
 
 typedef struct start {
     const aci_launch *launch;

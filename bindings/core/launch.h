@@ -25,9 +25,9 @@ typedef struct aci_launch {
     int reading[ACI_STREAMS]; /* our ends of the pipes; -1: none */
     int keep[ACI_KEEP_MOST];  /* descriptors that the child gets under the same number */
     size_t keep_count;
-    bool session;     /* a session of its own */
-    bool group;       /* a process group of its own */
-    int parent_death; /* signal it gets when our thread ends; 0: none */
+    bool session;          /* a session of its own */
+    bool group;            /* a process group of its own */
+    int parent_death;      /* signal it gets when our thread ends; 0: none */
     const char *failed_at; /* after a failure: the program or folder that it was about */
 } aci_launch;
 
@@ -44,7 +44,7 @@ int aci_launch_inherit(aci_launch *launch, int stream);
 int aci_launch_pipe(aci_launch *launch, int stream);
 int aci_launch_bytes(aci_launch *launch, int stream, const char *bytes, size_t length);
 int aci_launch_file(aci_launch *launch, int stream, const char *path); /* 1 and 2 are appended to */
-int aci_launch_same(aci_launch *launch); /* 2 goes where 1 goes */
+int aci_launch_same(aci_launch *launch);                               /* 2 goes where 1 goes */
 
 /* Starts it and gives its process id, or a negative errno with failed_at set. */
 pid_t aci_launch_start(aci_launch *launch);

@@ -9,16 +9,22 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static void reap(aci_source *source, unsigned events) {
+static aci_source source;
+
+void aci_subreaper_collect(void) {
+    if (source.slot)
+        aci_child_reap_strangers();
+}
+
+static void reap(aci_source *ready, unsigned events) {
     struct signalfd_siginfo info;
     (void)events;
-    while (read(source->fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (read(ready->fd, &info, sizeof info) == (ssize_t)sizeof info)
         ;
     aci_child_reap_strangers();
 }
 
 int aci_become_subreaper(void) {
-    static aci_source source;
     sigset_t child;
     if (source.slot)
         return 0;

@@ -136,12 +136,13 @@ function process.kill_tree(pid, options) end
 ---@return table<string, string>
 function process.environment() end
 
---- Orphans below us become our children, and are collected when they end.
+--- Orphans below us become our children, and are collected when they end. From then on io.popen
+--- cannot learn how its program ended.
 ---@return true?
 ---@return aci.error? err
 function process.subreaper() end
 
---- Collects ended orphans now; the loop does it too, when it runs.
+--- In a subreaper: collects ended orphans now. The loop does it too, when it runs.
 function process.reap() end
 
 return process
