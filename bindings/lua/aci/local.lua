@@ -46,8 +46,14 @@ end
 --- The addresses of the cloud that runs for a state folder, or nil.
 function cloud.find(home)
    local address = read_json(home .. "/cloud.json")
-   if not address or not address.https_port or not is_alive(home) then return nil end
-   return address
+   if not address or not address.https_port or not process.start_time(address.pid) then return nil end
+   return is_alive(home) and address or nil
+end
+
+--- Whether a cloud runs the scripts that we would start; `sim start` restarts another one.
+local function is_current(address)
+   local found, daemon = pcall(require, "sim.daemon")
+   return not found or address.version == daemon.version()
 end
 
 local function tail_of(path)
@@ -89,11 +95,12 @@ local function start(home)
    could_not(("no address after %d seconds"):format(cloud.START_LIMIT), home)
 end
 
---- Finds the background cloud of a configuration or starts it; gives its addresses: https_port, proxy_port,
--- prefect_port, ca_file, pid, version.
+--- Finds the background cloud of a configuration or starts it (also in place of an older one); gives its
+-- addresses: https_port, proxy_port, prefect_port, ca_file, pid, version.
 function cloud.ensure(config)
    local home = cloud.home(config)
-   return cloud.find(home) or start(home)
+   local running = cloud.find(home)
+   return running and is_current(running) and running or start(home)
 end
 
 --- The built-in owner's login: `{tenant, client_id, client_secret, subscription}`, or nil.
