@@ -9,7 +9,8 @@ local prefect = require "aci.prefect"
 local task    = require "aci.task"
 
 local options, names = cli.parse(arg, {
-   usage = 'acihost run.lua [options] "FLOW/DEPLOYMENT": start a run and follow it',
+   usage = "acihost run.lua [options] FLOW/DEPLOYMENT: start a run and follow it",
+   arguments = { "FLOW/DEPLOYMENT" },
    options = {
       parameter = { short = "p", value = "NAME=VALUE", many = true, help = "a parameter of the flow" },
       wait      = { value = "SECONDS", number = true, help = "how long an agent is waited for (default 30)" },
@@ -35,8 +36,6 @@ local function parameters()
    end
    return map
 end
-
-if #names ~= 1 then usage "which deployment?" end
 
 local api = prefect.connect(config.load { cloud = options.cloud })
 
@@ -118,8 +117,8 @@ say("flow run %s (%s)", started.name, started.id)
 local run = follow(started.id)
 
 if options.output == "json" then
-   print(json.encode({ id = run.id, name = run.name, state = run.state_type, message = run.state.message,
-      seconds = run.total_run_time }, { pretty = true }))
+   cli.output({ id = run.id, name = run.name, state = run.state_type, message = run.state.message,
+      seconds = run.total_run_time }, options)
 else
    print(("%s: %s"):format(run.name, run.state_name))
 end

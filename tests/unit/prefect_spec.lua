@@ -90,7 +90,7 @@ describe("aci.prefect's requests", function()
    end)
 
    it("takes a refused connection as final until it was answered once", function()
-      local refused = { err = { kind = "network", code = "refused", message = "connection refused" } }
+      local refused = { err = { kind = "network", code = "connect", message = "connection refused" } }
       local api, sent = client { refused }
       assert.equal("network", refusal(api.version, api).kind)
       assert.equal(1, #sent)

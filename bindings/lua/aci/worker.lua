@@ -15,11 +15,12 @@ local worker = {}
 local Worker = {}
 Worker.__index = Worker
 
---- Makes a worker. @param options `api` (aci.prefect), `config`, `say` (function(format, ...)), `watch` (s:
--- how often the group is looked at; default the block's own interval)
+--- Makes a worker.
+-- @param options `api` (aci.prefect), `config`, `say` (function(format, ...)), `watch` (s: how often the
+--   group is looked at; default the block's own interval), `connect` (function(config, login) -> ARM client)
 function worker.new(options)
    return setmetatable({ api = options.api, config = options.config, watch = options.watch,
-      say = options.say or function() end, clouds = {} }, Worker)
+      say = options.say or function() end, connect = options.connect or worker.connect, clouds = {} }, Worker)
 end
 
 local function given(value)
@@ -35,10 +36,11 @@ local function settings(self, run)
    }
 end
 
-local function credential(self, login)
-   if not login or not given(login.client_id) then return auth.credential(self.config) end
-   return auth.client_secret(self.config, { tenant = login.tenant_id, client_id = login.client_id,
-      client_secret = login.client_secret })
+--- The ARM client of a login (a credentials block's data); without one, of the settings' own.
+function worker.connect(config, login)
+   if not given(login.client_id) then return azure.connect(config) end
+   return azure.connect(config, auth.client_secret(config, { tenant = login.tenant_id,
+      client_id = login.client_id, client_secret = login.client_secret }))
 end
 
 --- The ARM client of a job: as the block's principal, in the block's subscription. Kept while the login
@@ -50,7 +52,7 @@ local function cloud(self, data)
       value and secret.reveal(value) or "" }, "\0")
    if not self.clouds[key] then
       local config = setmetatable({ subscription = data.subscription_id }, { __index = self.config })
-      self.clouds[key] = azure.connect(config, credential(self, data.aci_credentials))
+      self.clouds[key] = self.connect(config, login)
    end
    return self.clouds[key]
 end

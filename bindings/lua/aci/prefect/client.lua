@@ -65,9 +65,11 @@ local function delay(self, response, try)
    return base * (1 + 0.2 * math.random())
 end
 
---- A refused connection is final until this client has been answered once: a wrong URL must say so at once.
+local UNREACHED = { connect = true, resolve = true, tls = true }
+
+--- Nobody there is final until this client has been answered once: a wrong URL must say so at once.
 local function network_again(self, err)
-   return err.kind == "timeout" or (err.kind == "network" and (self.answered or err.code ~= "refused"))
+   return err.kind == "timeout" or (err.kind == "network" and (self.answered or not UNREACHED[err.code]))
 end
 
 local function worth_again(self, response, err)

@@ -93,8 +93,8 @@ function deployments:deployment_fields(want)
    local fields = {}
    for key, value in pairs(want) do fields[key] = value end
    fields.flow, fields.name, fields.storage, fields.infrastructure = nil, nil, nil, nil
-   fields.storage_document_id = document_id(self, want.storage)
-   fields.infrastructure_document_id = document_id(self, want.infrastructure)
+   if want.storage then fields.storage_document_id = document_id(self, want.storage) end
+   if want.infrastructure then fields.infrastructure_document_id = document_id(self, want.infrastructure) end
    return fields
 end
 
