@@ -17,7 +17,8 @@ end
 
 -- In a container group everything that matters is in the environment, on Azure and on the local cloud.
 local inside = os.getenv "PREFECT__FLOW_RUN_ID" ~= nil
-local settings = config.load({ cloud = inside and "azure" or nil }, { need = { "prefect_url" } })
+local settings = inside and config.load({ cloud = "azure" }, { need = { "prefect_url" }, file = false })
+   or config.load()
 local api = prefect.connect(settings)
 
 local function echo(level, message)
