@@ -213,6 +213,16 @@ static bool push_array(reader *r) {
     return true;
 }
 
+/* Remembers where the name on top of the stack ends, its colon included: layout.named[name]. */
+static void note_name(reader *r) {
+    lua_State *L = r->L;
+    luaL_getsubtable(L, -4, "named");
+    lua_pushvalue(L, -2);
+    push_place(r);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
 /* One member; the stack holds object, layout, at, names, name. Leaves the first four. */
 static bool push_member(reader *r, lua_Integer count) {
     lua_State *L = r->L;
@@ -223,6 +233,7 @@ static bool push_member(reader *r, lua_Integer count) {
         return false;
     }
     lua_pop(L, 1);
+    note_name(r);
     token = aci_scan_next(&r->scan);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, count);

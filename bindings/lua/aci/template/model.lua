@@ -56,7 +56,7 @@ local function check_members(object, kind, path, context)
       if not allowed[kind][lower] or newer then
          unreadable(("Could not find member '%s' on object of type '%s'."):format(name, kind), path .. "."
             .. name,
-            value.place(object, name))
+            value.name_place(object, name))
       end
    end
 end

@@ -8,7 +8,8 @@ local value = {}
 value.null = json.null
 value.array = json.array
 
--- layouts[container] = { self = place, at = { [key] = place }, names = { keys in order } };
+-- layouts[container] = { self = place, at = { [key] = place }, named = { [name] = place },
+-- names = { keys in order } }, places being line << 32 | column;
 -- filled by the reader for what it reads and by value.put for what functions make.
 local layouts = setmetatable({}, { __mode = "k" })
 value.layouts = layouts
@@ -118,6 +119,12 @@ function value.place(container, key)
       return layout.self
    end
    return layout.at and layout.at[key]
+end
+
+--- Where a member's name ended, its colon included: the service complains of names there.
+function value.name_place(object, name)
+   local layout = layouts[object]
+   return layout and layout.named and layout.named[name]
 end
 
 local same
