@@ -2,6 +2,7 @@ local support = require "tests.support.cloud"
 local fs = require "aci.fs"
 local json = require "aci.json"
 local process = require "aci.process"
+local task = require "aci.task"
 
 describe("the local cloud as a process", function()
    local home
@@ -66,6 +67,9 @@ describe("the local cloud as a process", function()
    it("comes back after it was killed", function()
       local address = json.decode(sim("start", "--output", "json").stdout)
       process.signal(address.pid, "KILL")
+      while process.start_time(address.pid) do
+         task.sleep(0.01)
+      end
       local again = json.decode(sim("start", "--output", "json").stdout)
       assert.not_equal(address.pid, again.pid)
       assert.equal(address.https_port, again.https_port)
