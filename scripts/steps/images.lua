@@ -11,6 +11,9 @@ local packages = "prefect-azure==0.3.11 adlfs==2026.8.0 anyio==4.9.0 azure-mgmt-
 --- The image of the agent's container group.
 function images.agent(config) return config.agent_image or public end
 
+--- The packages that the agent's image adds at its start.
+function images.agent_packages(config) return config.agent_image and "" or packages end
+
 --- The image of the container groups that run flows.
 function images.job(config) return config.job_image or public end
 

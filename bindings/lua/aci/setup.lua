@@ -93,7 +93,6 @@ function setup.survey(c, steps)
 end
 
 local option_list = {
-   plan = { help = "show what would be done and write nothing; exits 3 when there is something" },
    adopt = { help = "take over an application of our name that we did not make" },
 }
 

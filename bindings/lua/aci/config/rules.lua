@@ -137,6 +137,11 @@ function rules.role(value)
    return nil, "is neither custom (the least that suffices) nor Contributor (the original's grant)"
 end
 
+function rules.role(value)
+   if value == "custom" or value == "Contributor" then return value end
+   return nil, "is neither custom nor Contributor"
+end
+
 function rules.flow_language(value)
    if value == "lua" or value == "python" then return value end
    return nil, "is neither lua nor python"

@@ -63,6 +63,10 @@ return {
    { name = "job_image", env = { "ACIHOST_JOB_IMAGE" }, rule = rules.text,
      example = "docker.io/prefecthq/prefect:2.20.25-python3.11" },
 
+   { name = "nat_gateway", env = { "ACIHOST_NAT_GATEWAY" }, default = true, rule = rules.boolean,
+     example = "false" },
+   { name = "role", env = { "ACIHOST_ROLE" }, default = "custom", rule = rules.role, example = "Contributor" },
+
    { name = "authority", env = { "AZURE_AUTHORITY_HOST" }, default = "https://login.microsoftonline.com",
      rule = rules.url, example = "https://login.microsoftonline.com" },
    { name = "arm_endpoint", env = {}, default = "https://management.azure.com", rule = rules.url,

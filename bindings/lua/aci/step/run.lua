@@ -33,6 +33,7 @@ local function examine(c, options, this, thing)
    entry.current = kind.read(c, thing)
    if not entry.current then
       entry.action = "create"
+      if kind.fresh then entry.changes = kind.fresh(c, thing) end
       return entry, kind
    end
    entry.changes = kind.differs(c, thing, entry.current)

@@ -1,0 +1,181 @@
+--- An ARM template, deployed as a whole but compared resource by resource: it is evaluated here as Azure
+-- would, each resource is read, and only when one is missing or differs is the template deployed.
+--
+-- thing: name (of the deployment), text (the template), parameters (name to value), check(c, missing)
+local compare = require "aci.step.compare"
+local errors = require "aci.error"
+local ids = require "aci.azure.ids"
+local task = require "aci.task"
+local template = require "aci.template"
+
+local kind = {}
+
+local nested = "microsoft.resources/deployments"
+
+function kind.label(thing) return "ARM template " .. thing.name end
+
+-- What a resource refers to is read from Azure; what is not there yet cannot be told.
+local function reference(c, id, version, full)
+   local body = c.azure:get(id, version)
+   if not body then
+      return nil, errors.new { kind = "not_found", code = "ResourceNotFound", message = id .. " is not there yet" }
+   end
+   return full and body or body.properties
+end
+
+local function evaluate(c, text, parameters)
+   local read = type(text) == "table" and text or assert(template.read(text))
+   local plan, err = template.evaluate(read, {
+      parameters = parameters, subscription = { subscriptionId = c.config.subscription, tenantId = c.config.tenant },
+      tenant = c.config.tenant,
+      resource_group = { name = c.config.group, location = c.config.location, id = c.azure:group_id() },
+      deployment = { name = "acihost", properties = {} },
+      reference = function(id, version, full) return reference(c, id, version, full) end,
+   })
+   return plan or error(err, 0)
+end
+
+local envelope = { type = true, name = true, apiVersion = true, dependsOn = true, scope = true, condition = true,
+   copy = true, comments = true, resources = true, id = true }
+
+--- A value without what no service reads back.
+local function readable(value, path)
+   if type(value) ~= "table" or getmetatable(value) == "aci.secret" then return value end
+   local kept = setmetatable({}, getmetatable(value))
+   for key, inner in pairs(value) do
+      local hidden = key == "secureValue" or path == "" and envelope[key]
+      if not hidden then kept[key] = readable(inner, path .. "/" .. tostring(key)) end
+   end
+   return kept
+end
+
+local function authored(resource)
+   local body = readable(resource.body, "")
+   if resource.type:lower() == "microsoft.keyvault/vaults/secrets" then body.properties.value = nil end
+   return body
+end
+
+local function row(resource, current, changes)
+   return { id = resource.id, type = resource.type, name = resource.name, current = current, changes = changes }
+end
+
+local survey
+
+--- A nested deployment counts by what is in it; its parameters may refer to what is not there yet.
+local function survey_nested(c, plan, index, rows)
+   local resource = plan:resource(index)
+   if not resource then
+      rows[#rows + 1] = { id = plan.resources[index].id, type = plan.resources[index].type,
+         name = plan.resources[index].name }
+      return
+   end
+   local properties = resource.body.properties
+   for _, each in ipairs(survey(c, evaluate(c, properties.template, properties.parameters))) do
+      rows[#rows + 1] = each
+   end
+end
+
+local function survey_one(c, plan, index)
+   local resource, rows = plan.resources[index], {}
+   if not resource.condition then return rows end
+   if resource.type:lower() == nested then
+      survey_nested(c, plan, index, rows)
+      return rows
+   end
+   local current = c.azure:get(resource.id, resource.apiVersion)
+   local known = current and plan:resource(index)
+   rows[1] = row(resource, current, known and compare.changes(authored(known), current))
+   return rows
+end
+
+--- The resources of a plan with what is there: `{id, type, name, current, changes}`, in their order.
+function survey(c, plan)
+   local functions, rows = {}, {}
+   for index in ipairs(plan.resources) do
+      functions[index] = function() return survey_one(c, plan, index) end
+   end
+   for _, found in ipairs(task.all(functions)) do
+      table.move(found, 1, #found, #rows + 1, rows)
+   end
+   return rows
+end
+
+local function look(c, thing)
+   thing.rows = survey(c, evaluate(c, thing.text, template.arguments(thing.parameters)))
+   return thing.rows
+end
+
+function kind.read(c, thing)
+   local any, missing = false, {}
+   for _, each in ipairs(look(c, thing)) do
+      any = any or each.current
+      if not each.current then missing[each.type:lower()] = each end
+   end
+   if thing.check then thing.check(c, missing) end
+   return any and { rows = thing.rows } or nil
+end
+
+local function title(each) return each.type .. " " .. each.name end
+
+--- What a plan shows of a template that is not there at all.
+function kind.fresh(_, thing)
+   local changes = {}
+   for index, each in ipairs(thing.rows) do changes[index] = { path = title(each), whole = "create" } end
+   return changes
+end
+
+function kind.differs(_, thing)
+   local changes = {}
+   for _, each in ipairs(thing.rows) do
+      if not each.current then changes[#changes + 1] = { path = title(each), whole = "create" } end
+      for _, change in ipairs(each.changes or {}) do
+         changes[#changes + 1] = { path = title(each) .. " " .. change.path, old = change.old, new = change.new }
+      end
+   end
+   return changes
+end
+
+--- A resource of the template that is there without our tag is somebody else's.
+function kind.foreign(c, thing)
+   for _, each in ipairs(thing.rows) do
+      local tags = each.current and each.current.tags
+      if tags and tags.acihost ~= c.marker and each.changes and #each.changes > 0 then
+         return ("%s has no tag acihost = %s"):format(title(each), c.marker)
+      end
+   end
+end
+
+function kind.write(c, thing, _, entry, report)
+   c.azure:deploy(c.config.group, thing.name, thing.text, {
+      parameters = thing.parameters,
+      progress = function(operation)
+         if operation.type and operation.state then
+            report.note(entry.step, operation.state:lower(), ("%s %s"):format(operation.type, operation.name))
+         end
+      end,
+   })
+   return { rows = look(c, thing) }
+end
+
+--- For status: each resource in a line of its own.
+function kind.rows(_, thing)
+   local lines = {}
+   for index, each in ipairs(thing.rows or {}) do
+      local differs = each.changes and #each.changes > 0
+      lines[index] = { title(each), each.current and (differs and "differs" or "in place") or "absent" }
+   end
+   return lines
+end
+
+function kind.inside() return true end
+
+--- Where the group is not ours: the resources one by one, from the last to the first.
+function kind.remove(c, thing)
+   for index = #(thing.rows or {}), 1, -1 do
+      local each = thing.rows[index]
+      if each.current then c.azure:delete(each.id, ids.version(each.id)) end
+   end
+   return true
+end
+
+return kind

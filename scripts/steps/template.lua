@@ -1,0 +1,96 @@
+-- The ARM template templates/acihost.json: network, way out, identity, vault with its secrets, agent.
+local crypto = require "aci.crypto"
+local errors = require "aci.error"
+local fs = require "aci.fs"
+local images = require "steps.images"
+local secret = require "aci.secret"
+local step = require "aci.step"
+
+local file = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/templates/acihost.json"
+
+local function digest(salt, value)
+   return crypto.hex(crypto.hmac_sha256(salt, value)):sub(1, 32)
+end
+
+--- A tag for a secure value: the one that is there where it fits the value, else a new one.
+local function value_tag(c, id, value)
+   local current = c.azure:get(id)
+   local tag = current and (current.tags or {})["acihost-value"] or ""
+   local salt, hash = tag:match "^(%x+):(%x+)$"
+   if salt and digest(salt, value) == hash then return tag end
+   salt = crypto.hex(crypto.random(8))
+   return salt .. ":" .. digest(salt, value)
+end
+
+local function value_tags(c, key)
+   local group, config = c.azure:group_id() .. "/providers/", c.config
+   local secrets = group .. "Microsoft.KeyVault/vaults/" .. config.vault .. "/secrets/"
+   local url = secret.new(config.prefect_url)
+   return {
+      testsecret = value_tag(c, secrets .. "testsecret", config.testsecret),
+      ["prefect-api-key"] = value_tag(c, secrets .. "prefect-api-key", key),
+      ["prefect-api-url"] = value_tag(c, secrets .. "prefect-api-url", url),
+      agent = value_tag(c, group .. "Microsoft.ContainerInstance/containerGroups/" .. config.agent,
+         url .. "\n" .. key),
+   }
+end
+
+local function parameters(c)
+   local config = c.config
+   local key = config.prefect_key or secret.new ""
+   return {
+      location = config.location, keyvaultname = config.vault,
+      ["prefect-api-key"] = key, ["prefect-api-url"] = secret.new(config.prefect_url),
+      ["queue-name"] = config.queue, testsecret = config.testsecret,
+      ["agent-image"] = images.agent(config), ["agent-packages"] = images.agent_packages(config),
+      ["vnet-name"] = config.vnet, ["subnet-name"] = config.subnet,
+      ["identity-name"] = config.identity, ["agent-name"] = config.agent,
+      ["nat-gateway"] = config.nat_gateway, ["secrets-officer"] = config.role == "Contributor",
+      tags = { acihost = c.marker }, ["value-tags"] = value_tags(c, key),
+   }
+end
+
+--- A vault that was deleted keeps its name for days; and names are shared by everybody.
+local function check_vault_name(c, missing)
+   local name = c.config.vault
+   if not missing["microsoft.keyvault/vaults"] then return end
+   if c.azure:deleted_vault(name) then
+      errors.raise { kind = "conflict", code = "VaultDeleted",
+         message = ("the vault %s is deleted but not purged: its name is not free"):format(name),
+         advice = "purge it (acihost teardown.lua --purge) or set vault to another name" }
+   end
+   local free, why = c.azure:name_available("Microsoft.KeyVault/vaults", name)
+   if free == false then
+      errors.raise { kind = "conflict", code = "VaultAlreadyExists",
+         message = ("the vault name %s is taken: %s"):format(name, tostring(why)),
+         advice = "set vault to another name in config.lua" }
+   end
+end
+
+--- Containers on Azure cannot reach a server on this machine.
+local function check_reachable(c)
+   local host = c.config.prefect_url:match "^%a+://([^/:]+)"
+   if c.config.cloud == "azure" and (host == "localhost" or host:find "^127%.") then
+      errors.raise { kind = "usage", code = "InvalidSetting",
+         message = ("prefect_url %s is on this machine: containers on Azure cannot reach it"):format(
+            c.config.prefect_url), advice = "set PREFECT_API_URL to an address that the internet reaches" }
+   end
+end
+
+return step {
+   name = "template",
+   needs = { "group" },
+   want = function(c)
+      check_reachable(c)
+      return { { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),
+         parameters = parameters(c), check = check_vault_name } }
+   end,
+   gives = function(c)
+      local group, config = c.azure:group_id() .. "/providers/", c.config
+      return {
+         identity = group .. "Microsoft.ManagedIdentity/userAssignedIdentities/" .. config.identity,
+         subnet = ("%sMicrosoft.Network/virtualNetworks/%s/subnets/%s"):format(group, config.vnet, config.subnet),
+         vault_url = ("https://%s.%s"):format(config.vault, config.vault_suffix),
+      }
+   end,
+}
