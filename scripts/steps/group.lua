@@ -9,11 +9,10 @@ local providers = {
 return step {
    name = "group",
    want = function(c)
-      local things = {
+      return {
          { kind = "group", id = c.config.group, name = c.config.group, location = c.config.location },
+         { kind = "providers", id = "providers", names = providers },
       }
-      for _, name in ipairs(providers) do things[#things + 1] = { kind = "provider", id = name } end
-      return things
    end,
    gives = function(_, group)
       return { name = group.name, id = group.id, location = group.location }

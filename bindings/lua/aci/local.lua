@@ -144,6 +144,7 @@ function cloud.settle(config)
    if not owner then could_not("it has written no owner.json", cloud.home(config)) end
    if not has_own_login(config, owner) then take_owner(config, owner) end
    config.subscription = config.subscription or owner.subscription
+   config.poll = config.poll or { first = 0.03, longest = 0.5 } -- its clock runs fast
    config.settled = true
    return require("aci.config").derive(config)
 end

@@ -48,6 +48,8 @@ end
 -- is not in the list, and two steps of one name.
 function step.order(steps)
    local by_name, state, ordered = {}, {}, {}
+   -- `{ require "a", require "b" }` ends in a string: require's second result, where b was found.
+   if type(steps[#steps]) == "string" then steps[#steps] = nil end
    for _, this in ipairs(steps) do
       if by_name[this.name] then
          errors.raise { kind = "usage", code = "TwoSteps",
