@@ -67,7 +67,7 @@ end
 -- An ancestor that is stored, or one that every parent has (the default blob service).
 local function there(r, step)
    local definition = registry.types[step.type:lower()]
-   return r.req.state:resource(step.id) or (definition and definition.implicit and step.id ~= r.id)
+   return r.req.state:resource(step.id) or (definition and definition.implicit)
 end
 
 local function check_parents(r)
@@ -88,7 +88,8 @@ function resource:must_exist()
          not_found(self, step.type, step.names)
       end
    end
-   return self.old
+   return self.old or { id = self.id, name = self.name, body = { id = self.id, name = self.name, type = self.type,
+      properties = json.object {} } }
 end
 
 --- What ARM and the type ask of a body before it is written; also what validating a template asks.

@@ -6,7 +6,8 @@ local cloud, token, base, sub
 local version = "?api-version=2023-05-01"
 
 local function go(method, path, body, query)
-   return cloud:request { method = method, url = base .. path .. version .. (query or ""), token = token, json = body }
+   return cloud:request { method = method, url = base .. path .. version .. (query or ""), token = token,
+      json = body }
 end
 
 local function body_of(more)
@@ -48,7 +49,8 @@ describe("container groups of the local cloud", function()
       base = ("https://management.azure.com/subscriptions/%s/resourceGroups/g1"):format(sub)
       cloud:request { method = "PUT", url = base .. "?api-version=2021-04-01", token = token,
          json = { location = "northeurope" } }
-      cloud:request { method = "POST", token = token, url = ("https://management.azure.com/subscriptions/%s/providers/"
+      cloud:request { method = "POST", token = token,
+         url = ("https://management.azure.com/subscriptions/%s/providers/"
          .. "Microsoft.ContainerInstance/register?api-version=2021-04-01"):format(sub) }
       task.sleep(0.5)
    end)
@@ -69,17 +71,20 @@ describe("container groups of the local cloud", function()
       assert.equal("Error", current.detailStatus)
       task.sleep(0.4)
       assert.equal("hello 1 hidden\n", select(2, go("GET", groups .. "one/containers/main/logs")).content)
-      local stamped = select(2, go("GET", groups .. "one/containers/main/logs", nil, "&timestamps=true")).content
+      local stamped = select(2, go("GET", groups .. "one/containers/main/logs", nil,
+         "&timestamps=true")).content
       assert.truthy(stamped:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%d%dZ hello 1 hidden\n$")
    end)
 
    it("start again as their policy says", function()
-      go("PUT", groups .. "again", body_of { restartPolicy = "Always", container = { command = { "/bin/sh", "-c",
+      go("PUT", groups .. "again", body_of { restartPolicy = "Always", container = { command = {
+         "/bin/sh", "-c",
          "exit 0" } } })
       local count = 0
       for _ = 1, 60 do
          cloud.cloud:run_due()
-         local view = select(2, go("GET", groups .. "again")).properties.containers[1].properties.instanceView
+         local view = select(2, go("GET", groups
+            .. "again")).properties.containers[1].properties.instanceView
          count = view and view.restartCount or 0
          if count >= 2 then break end
          task.sleep(0.1)
