@@ -212,11 +212,15 @@ static int connections__gc(lua_State *L) {
     return 0;
 }
 
+/* Once, even when the module is opened again: its end ends what still runs. */
 static void anchor_connections(lua_State *L) {
-    lua_newuserdatauv(L, 0, 0);
-    aci_type(L, "aci.http.connections", NULL, connections__gc);
-    lua_setmetatable(L, -2);
-    lua_setfield(L, LUA_REGISTRYINDEX, "aci.http.kept");
+    if (lua_getfield(L, LUA_REGISTRYINDEX, "aci.http.kept") == LUA_TNIL) {
+        lua_newuserdatauv(L, 0, 0);
+        aci_type(L, "aci.http.connections", NULL, connections__gc);
+        lua_setmetatable(L, -2);
+        lua_setfield(L, LUA_REGISTRYINDEX, "aci.http.kept");
+    }
+    lua_pop(L, 1);
 }
 
 int luaopen_aci_http(lua_State *L) {

@@ -172,6 +172,10 @@ describe("aci.http, mistakes", function()
       mistake("is made from the body", function()
          http.request { url = url, headers = { ["Content-Length"] = "3" } }
       end)
+      mistake("'a' must be a value or a list", function()
+         http.request { url = url, query = { a = { b = 1 } } }
+      end)
+      mistake("JSON has no function", function() http.request { url = url, json = { f = print } } end)
       mistake("'query'", function() http.request { url = url, query = "a=1" } end)
    end)
 
@@ -495,6 +499,13 @@ describe("aci.http, clients and routes", function()
       assert.equal("POST /here?x me", get("/same", "POST", 3).body)
       local _, err = get("/loop", "GET", 3)
       assert.equal("redirect", err.code)
+      for path, location in pairs { ["/file"] = "file:///etc/passwd", ["/moved"] = other.url } do
+         local away <close> = serve(function(request) request:respond(307, { location = location }) end)
+         _, err = http.request {
+            url = away.url .. path, redirects = 1, method = "POST", body = secret.new "password=x",
+         }
+         assert.equal("redirect", err.code)
+      end
    end)
 
    it("tells a trace what happens, secrets masked", function()

@@ -1,57 +1,12 @@
 --- HTTP requests: the Lua half. What is sent, what is tried again, where a redirect may lead.
 -- bindings/http.c moves the bytes, bindings/meta/http.lua says what each option means.
 local c = require "aci._http"
-local errors = require "aci.error"
+local redirect = require "aci.http.redirect"
 local secret = require "aci.secret"
 local task = require "aci.task"
+local text = require "aci.http.text"
 
-local http = { unescape = c.unescape, url = c.url, escape = c.escape }
-
--- ---- text ----
-
--- A whole number is written as one even where arithmetic made a float of it.
-local function as_text(key, value)
-   if secret.is(value) or type(value) == "string" then
-      return value
-   elseif type(value) == "number" then
-      return tostring(math.tointeger(value) or value)
-   elseif type(value) == "boolean" then
-      return tostring(value)
-   end
-   error(("'%s' must be a string, number, boolean or secret, got a %s"):format(key, type(value)), 0)
-end
-
-local function sorted_keys(map)
-   local keys = {}
-   for key in pairs(map) do
-      if type(key) ~= "string" then
-         error(("names are strings, got a %s"):format(type(key)), 0)
-      end
-      keys[#keys + 1] = key
-   end
-   table.sort(keys)
-   return keys
-end
-
-local function is_list(value)
-   return type(value) == "table" and not errors.is(value)
-end
-
--- Sorted, so that the same map is the same text each time. "$" stays: OData's names have it.
-local function encode_map(map)
-   local text, between = "", ""
-   local function add(key, value)
-      text = text .. between .. c.escape(key, "$") .. "=" .. c.escape(as_text(key, value))
-      between = "&"
-   end
-   for _, key in ipairs(sorted_keys(map)) do
-      local value = map[key]
-      for _, each in ipairs(is_list(value) and value or { value }) do
-         add(key, each)
-      end
-   end
-   return text
-end
+local http = { unescape = c.unescape, url = c.url, escape = c.escape, mask = text.mask }
 
 -- Calls f; a mistake that it finds is raised where the caller of our caller made it.
 local function blame_caller(f, ...)
@@ -67,38 +22,7 @@ end
 --- A map as the text of a query: keys in order, a list gives its key several times, a secret in it
 -- makes the whole a secret.
 function http.query(map)
-   return blame_caller(encode_map, map)
-end
-
--- ---- headers: names differ by more than case ----
-
-local function set_header(headers, name, value)
-   for old in pairs(headers) do
-      if old:lower() == name:lower() then
-         headers[old] = nil
-      end
-   end
-   headers[name] = value
-end
-
-local function merge_headers(first, second)
-   local headers = {}
-   for name, value in pairs(first or {}) do
-      set_header(headers, name, value)
-   end
-   for name, value in pairs(second or {}) do
-      set_header(headers, name, value)
-   end
-   return headers
-end
-
-local function default_header(headers, name, value)
-   for old in pairs(headers) do
-      if old:lower() == name then
-         return
-      end
-   end
-   headers[name] = value
+   return blame_caller(text.encode_map, map)
 end
 
 -- ---- from the caller's options to the plan of one exchange ----
@@ -113,10 +37,10 @@ local function set_body(plan, options)
    end
    if options.json ~= nil then
       plan.body = require("aci.json").encode(options.json, { secrets = true })
-      default_header(plan.headers, "content-type", "application/json")
+      text.default_header(plan.headers, "content-type", "application/json")
    elseif options.form then
-      plan.body = encode_map(options.form)
-      default_header(plan.headers, "content-type", "application/x-www-form-urlencoded")
+      plan.body = text.encode_map(options.form)
+      text.default_header(plan.headers, "content-type", "application/x-www-form-urlencoded")
    elseif type(options.body) == "table" then
       plan.body_file = options.body.file
    else
@@ -133,7 +57,7 @@ local function set_url(plan, options)
       local before = secret.is(plan.url) and secret.reveal(plan.url) or plan.url
       before = before:gsub("#.*$", "")
       plan.url = plan.url:gsub("#.*$", "") .. (before:find("?", 1, true) and "&" or "?")
-         .. encode_map(options.query)
+         .. text.encode_map(options.query)
    end
    plan.secret_url = secret.is(plan.url)
 end
@@ -168,7 +92,7 @@ local function make_plan(options)
    c.check(options)
    local plan = {
       method = options.method or "GET",
-      headers = merge_headers(options.headers),
+      headers = text.merge_headers(options.headers),
       redirects = options.redirects or 0,
       secret_body = options.secret_body,
    }
@@ -185,26 +109,9 @@ end
 
 -- ---- the trace of `-v` ----
 
-local hidden = {}
-for name in ("sig signature code token access_token client_secret password key sas"):gmatch "%S+" do
-   hidden[name] = true
-end
-
---- The URL with the values of secret query parameters masked: fit for a log.
-function http.mask(url)
-   if secret.is(url) then
-      return (secret.reveal(url):gsub("%?.*$", "?<secret>"))
-   end
-   return (url:gsub("([?&])([^=&]+)=([^&#]*)", function(lead, name)
-      if hidden[c.unescape(name):lower()] then
-         return lead .. name .. "=<secret>"
-      end
-   end))
-end
-
 local function note(event, plan, fields)
    if http.trace then
-      fields.method, fields.url = plan.method, http.mask(plan.url)
+      fields.method, fields.url = plan.method, text.mask(plan.url)
       http.trace(event, fields)
    end
 end
@@ -287,81 +194,22 @@ local function try_exchange(plan)
    end
 end
 
--- ---- redirects ----
-
-local followed = { [301] = true, [302] = true, [303] = true, [307] = true, [308] = true }
-
-local function same_origin(a, b)
-   return a.scheme == b.scheme and a.host == b.host and a.port == b.port
-end
-
-local credentials = { authorization = true, cookie = true, ["proxy-authorization"] = true }
-
--- Another host does not get what was meant for the first.
-local function public_headers(headers)
-   local kept = {}
-   for name, value in pairs(headers) do
-      if not secret.is(value) and not credentials[name:lower()] then
-         kept[name] = value
-      end
-   end
-   return kept
-end
-
-local function without_body(plan)
-   plan.method, plan.body, plan.body_file = "GET", nil, nil
-   for name in pairs(plan.headers) do
-      if name:lower():find "^content%-" then
-         plan.headers[name] = nil
-      end
-   end
-end
-
-local function refuse_redirect(plan, message)
-   return nil, errors.new { kind = "failed", code = "redirect", message = message,
-      method = plan.method, url = http.mask(plan.url):gsub("%?.*$", "") }
-end
-
-local function redirected(plan, status, location)
-   local base = secret.is(plan.url) and secret.reveal(plan.url) or plan.url
-   local target = c.resolve(base, location)
-   local from, to = c.url(base), c.url(target)
-   if not to then
-      return refuse_redirect(plan, "the answer leads to what is no http URL")
-   elseif from.scheme == "https" and to.scheme == "http" then
-      return refuse_redirect(plan, "the answer leads from https to http, which is not followed")
-   end
-   local next_plan = {}
-   for key, value in pairs(plan) do
-      next_plan[key] = value
-   end
-   next_plan.url, next_plan.redirects = target, plan.redirects - 1
-   next_plan.headers = same_origin(from, to) and merge_headers(plan.headers)
-      or public_headers(plan.headers)
-   if status == 303 and plan.method ~= "HEAD" or status < 303 and plan.method == "POST" then
-      without_body(next_plan)
-   end
-   return next_plan
-end
+-- ---- the public functions ----
 
 local function follow(plan)
    local following = plan.redirects > 0
    while true do
       local response, err = try_exchange(plan)
-      local location = response and response.headers.location
-      if not following or not location or not followed[response.status] then
+      local location = following and response and redirect.location(response)
+      if not location then
          return response, err
-      elseif plan.redirects == 0 then
-         return refuse_redirect(plan, "the answers lead on and on")
       end
-      plan, err = redirected(plan, response.status, location)
+      plan, err = redirect.plan(plan, response.status, location)
       if not plan then
          return nil, err
       end
    end
 end
-
--- ---- the public functions ----
 
 --- Sends a request and waits for its answer: response, or nil and an error object.
 -- An answer with status 400 or more is an answer.
@@ -391,7 +239,7 @@ local function merge_options(defaults, options)
    for key, value in pairs(options) do
       merged[key] = value
    end
-   merged.headers = merge_headers(defaults.headers, options.headers)
+   merged.headers = text.merge_headers(defaults.headers, options.headers)
    return merged
 end
 

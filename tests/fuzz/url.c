@@ -1,0 +1,80 @@
+/* Fuzzes what aci.http reads of others: URLs, Location, the lines of an answer's head, Retry-After.
+ * sources: bindings/core/url.c bindings/core/headers.c bindings/core/retry.c
+ *
+ * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end. */
+#include "../../bindings/core/headers.h"
+#include "../../bindings/core/retry.h"
+#include "../../bindings/core/url.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int ok) {
+    if (!ok)
+        abort();
+}
+
+static void inside(aci_url_part part, const char *text, size_t length) {
+    if (part.at)
+        require(part.at >= text && part.at + part.length <= text + length);
+}
+
+static void check_url(const char *text, size_t length) {
+    aci_url url;
+    if (aci_url_parse(text, length, &url))
+        return;
+    inside(url.scheme, text, length);
+    inside(url.host, text, length);
+    inside(url.path, text, length);
+    inside(url.query, text, length);
+    aci_url_loopback(url.host);
+    require(url.host.length > 0 && url.port >= 0 && url.port <= 65535);
+}
+
+static void check_escape(const char *text, size_t length) {
+    char *coded = malloc(length * 3 + 1);
+    size_t n = aci_url_escape(text, length, "/", coded);
+    require(aci_url_unescape(coded, n, coded) == length && memcmp(coded, text, length) == 0);
+    free(coded);
+}
+
+/* From a good base, a reference that begins with a slash stays on its host. */
+static void check_resolve(const char *text) {
+    char *url = aci_url_resolve("http://host:1/a/b/../c?d", text);
+    require(url != NULL);
+    if (text[0] == '/' && text[1] != '/')
+        require(strncmp(url, "http://host:1/", 14) == 0);
+    free(url);
+}
+
+static void check_headers(const char *text) {
+    aci_headers headers = {0};
+    const char *name, *value;
+    size_t at = 0;
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        length += text[length] == '\n';
+        aci_headers_line(&headers, text, length);
+        text += length;
+    }
+    while (aci_headers_next(&headers, &at, &name, &value))
+        require(at <= headers.length && aci_retry_after(name, value, 0) >= -1);
+    aci_headers_drop(&headers);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char *text = malloc(size + 1);
+    if (size)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    check_url(text, size);
+    check_escape(text, size);
+    check_resolve(text);
+    check_headers(text);
+    aci_retry_after("retry-after", text, 1e9);
+    free(text);
+    return 0;
+}
