@@ -66,7 +66,7 @@ end
 
 --- A block type by slug; nil where the server does not know it.
 function blocks:block_type(slug)
-   return self:request("GET", "/block_types/slug/" .. escape(slug), { missing = true })
+   return (self:request("GET", "/block_types/slug/" .. escape(slug), { missing = true }))
 end
 
 --- The newest schema that the server has for a type; nil where it has none.

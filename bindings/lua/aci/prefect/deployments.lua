@@ -17,11 +17,11 @@ end
 
 --- A flow by name; nil where there is none.
 function deployments:flow(name)
-   return self:request("GET", "/flows/name/" .. escape(name), { missing = true })
+   return (self:request("GET", "/flows/name/" .. escape(name), { missing = true }))
 end
 
 function deployments:flow_by_id(id)
-   return self:request("GET", "/flows/" .. id, { missing = true })
+   return (self:request("GET", "/flows/" .. id, { missing = true }))
 end
 
 --- The flow of that name, made where it is missing.

@@ -12,7 +12,7 @@ end
 
 --- A queue; nil where there is none.
 function queues:queue(name, pool)
-   return self:request("GET", path(name, pool), { missing = true })
+   return (self:request("GET", path(name, pool), { missing = true }))
 end
 
 --- The queue, made where it is missing.
@@ -47,7 +47,7 @@ function queues:due_runs(queue, options)
 end
 
 function queues:work_pool(name)
-   return self:request("GET", "/work_pools/" .. escape(name), { missing = true })
+   return (self:request("GET", "/work_pools/" .. escape(name), { missing = true }))
 end
 
 function queues:work_pools()

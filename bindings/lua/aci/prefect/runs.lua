@@ -17,7 +17,7 @@ end
 
 --- A flow run; nil where there is none.
 function runs:run(id)
-   return self:request("GET", "/flow_runs/" .. id, { missing = true })
+   return (self:request("GET", "/flow_runs/" .. id, { missing = true }))
 end
 
 --- The flow runs that a filter lets through, newest first unless `sort` says otherwise.
@@ -47,7 +47,7 @@ function runs:create_task_run(fields)
 end
 
 function runs:task_run(id)
-   return self:request("GET", "/task_runs/" .. id, { missing = true })
+   return (self:request("GET", "/task_runs/" .. id, { missing = true }))
 end
 
 --- The task runs of a flow run.
