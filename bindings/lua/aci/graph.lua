@@ -2,7 +2,6 @@
 -- was just made may be unknown to the next request, so those that follow a creation are tried again.
 local clock = require "aci.clock"
 local error_ = require "aci.error"
-local http = require "aci.http"
 local rest = require "aci.rest"
 local secret = require "aci.secret"
 local task = require "aci.task"
@@ -152,8 +151,5 @@ function Graph:remove_password(id, key_id)
    if error_.is(err) and err.status == 400 and err.message:find("keyId", 1, true) then return false end
    error(err, 0)
 end
-
---- Percent-encodes a part of a path.
-graph.escape = http.escape
 
 return graph
