@@ -2,6 +2,7 @@
 local template = require "aci.template"
 local json = require "aci.json"
 local fs = require "aci.fs"
+local task = require "aci.task"
 
 local group = "/subscriptions/s/resourceGroups/rg"
 local head = [[{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
@@ -156,6 +157,17 @@ describe("a plan", function()
       assert.equal("ResourceNotFound", err.code)
    end)
 
+   it("may be asked from tasks whose callbacks wait", function()
+      local plan = assert(plan_of([["resources": []] .. resource("a",
+         [["properties": {"x": "[reference('b').p]"}]])
+         .. "," .. resource "b" .. "]", { reference = function()
+            task.sleep(0.01)
+            return { p = "late" }
+         end }))
+      local bodies = task.all { function() return assert(plan:resource(2)).body end }
+      assert.equal("late", bodies[1].properties.x)
+   end)
+
    it("lets another error of a callback through", function()
       local plan = assert(plan_of([["resources": []] .. resource("a",
          [["properties": {"x": "[reference('b').p]"}]])
@@ -178,6 +190,31 @@ describe("a plan", function()
       assert.equal("w", properties.parameters.p.value)
       assert.is_true(inner)
       assert.equal("w", (nested "outer").template.x)
+   end)
+
+   it("reads members in any letter case", function()
+      local tpl = assert(template.read(head:gsub("contentVersion", "ContentVersion")
+         .. [["Parameters": {"p": {"Type": "int", "DefaultValue": 1}}, "Resources": [
+         {"Type": "A.B/c", "APIVersion": "1", "Name": "n", "Properties": {"x": "[parameters('p')]"}}]}]]))
+      local plan = assert(template.evaluate(tpl, { subscription = "s", resource_group = "rg" }))
+      assert.same({ properties = { x = 1 } }, plan.resources[1].body)
+      assert.is_nil(tpl.parameters)
+   end)
+
+   it("follows long chains of variables and parameters", function()
+      local function chain(section, one, last)
+         local list = {}
+         for i = 1, 250 do
+            list[i] = one:format(i, i + 1)
+         end
+         local body = ('"%s": {%s, "v251": %s}, "resources": []'):format(section, table.concat(list, ","),
+            last)
+         return assert(plan_of(body))
+      end
+      chain("variables", [["v%d": "[variables('v%d')]"]], "1")
+      local plan = chain("parameters", [["v%d": {"type": "int", "defaultValue": "[parameters('v%d')]"}]],
+         '{"type": "int", "defaultValue": 7}')
+      assert.equal(7, plan.parameters.v1.value)
    end)
 
    it("does not change the template", function()
@@ -333,5 +370,24 @@ describe("our own template", function()
       assert.equal(template.guid(scope, "p-1", role), inner.resources[1].name)
       assert.equal(scope .. "/providers/Microsoft.Authorization/roleAssignments/" .. inner.resources[1].name,
          inner.resources[1].id)
+   end)
+end)
+
+describe("template.error_body", function()
+   it("is the service's envelope", function()
+      local _, err = plan_of('"resources": [' .. resource("n",
+         [["properties": {"x": "[parameters('x')]"}]]) .. "]")
+      local body = template.error_body(err)
+      assert.equal("InvalidTemplate", body.error.code)
+      assert.same({ type = "TemplateViolation", info = { lineNumber = 2, linePosition = 47,
+         path = "properties.template.resources[0]" } }, body.error.additionalInfo[1])
+      assert.truthy(json.encode(body))
+   end)
+end)
+
+describe("template.evaluate", function()
+   it("raises for options that don't exist", function()
+      assert.has_error(function() template.evaluate({}, { subscripton = "x" }) end, "unknown option "
+         .. "'subscripton'")
    end)
 end)

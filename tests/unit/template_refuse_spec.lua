@@ -363,6 +363,15 @@ describe("a template is refused for", function()
          "resources": [] ]])
    end)
 
+   it("a function that calls itself", function()
+      local plan = assert(whole(head .. [["languageVersion": "2.0", "functions": [{"namespace": "n", "members": {
+         "f": {"output": {"type": "int", "value": "[n.f()]"}}}}], "resources": {},
+         "outputs": {"o": {"type": "int", "value": "[n.f()]"}}}]]))
+      local found, err = plan:outputs()
+      assert.is_nil(found)
+      assert.truthy(err.details[1].message:find("calls itself too often", 1, true))
+   end)
+
    it("a runtime expression that fails late, naming the resource", function()
       local plan = assert(whole(head .. [["resources": [{"type": "A.B/c", "apiVersion": "1", "name": "n",
          "properties": {
@@ -374,23 +383,5 @@ describe("a template is refused for", function()
          .. "'/subscriptions/s/resourceGroups/rg/providers/A.B/c/n' at line '2' and column '44'. 'The "
          .. "language "
          .. "expression property 'nope' doesn't exist, available properties are 'yes'.'", err.message)
-   end)
-end)
-
-describe("template.error_body", function()
-   it("is the service's envelope", function()
-      local err = invalid("is not found", resource [["properties": {"x": "[parameters('x')]"}]])
-      local body = template.error_body(err)
-      assert.equal("InvalidTemplate", body.error.code)
-      assert.same({ type = "TemplateViolation", info = { lineNumber = 2, linePosition = 44,
-         path = "properties.template.resources[0]" } }, body.error.additionalInfo[1])
-      assert.truthy(json.encode(body))
-   end)
-end)
-
-describe("template.evaluate", function()
-   it("raises for options that don't exist", function()
-      assert.has_error(function() template.evaluate({}, { subscripton = "x" }) end, "unknown option "
-         .. "'subscripton'")
    end)
 end)

@@ -107,8 +107,12 @@ function functions.user(node, scope)
    for i, parameter in ipairs(user.parameters) do
       given[parameter.name:lower()] = args[i]
    end
+   local depth = (scope.depth or 0) + 1
+   if depth > 64 then
+      fault.raise("The template function '%s' calls itself too often.", name)
+   end
    return eval.json(user.output, {
-      root = scope.root, place = "function", functions = user.functions, loops = {},
+      root = scope.root, place = "function", functions = user.functions, loops = {}, depth = depth,
       parameters = function(wanted)
          return given[wanted:lower()]
       end,

@@ -69,13 +69,30 @@ local function require_member(object, name, path)
    return found
 end
 
--- The engine binds names in any letter case; the rest of this code reads the usual spelling.
-local function usual_case(object, names)
-   for name in names:gmatch "%S+" do
-      if object[name] == nil then
-         object[name] = value.member(object, name)
-      end
+local usual = {}
+for kind, words in pairs {
+   Template = "languageVersion apiProfile parameters variables functions resources outputs definitions",
+   TemplateParameter = "type defaultValue allowedValues minValue maxValue minLength maxLength nullable",
+   TemplateOutputParameter = "type value copy condition nullable",
+   TemplateResource = "type apiVersion name location dependsOn condition copy scope properties resources "
+      .. "subscriptionId resourceGroup existing",
+   TemplateCopy = "name count mode batchSize input",
+} do
+   usual[kind] = {}
+   for word in words:gmatch "%S+" do
+      usual[kind][word:lower()] = word
    end
+end
+
+-- The engine binds names in any letter case; the rest of this code reads the usual spelling. A copy,
+-- which remembers places and order as the original does: what we are given stays as it is.
+local function in_usual_case(object, kind)
+   local out = {}
+   for name, v in pairs(object) do
+      out[usual[kind][name:lower()] or name] = v
+   end
+   value.layouts[out] = value.layouts[object]
+   return out
 end
 
 local supported = set "2014-04-01-preview 2015-01-01 2018-05-01 2019-04-01 2019-08-01"
@@ -107,19 +124,25 @@ local function check_limit(what, object, limit)
    end
 end
 
-local function check_parts(template, context)
-   local base = context.path
-   for name, parameter in value.members(template.parameters or {}) do
-      check_members(parameter, "TemplateParameter", base .. ".parameters." .. name, context)
-      usual_case(parameter, "type defaultValue allowedValues minValue maxValue minLength maxLength nullable")
-      if not parameter["$ref"] then
-         require_member(parameter, "type", base .. ".parameters." .. name)
+-- Every member of an object of declarations checked, in a copy.
+local function declarations(object, kind, path, context)
+   local out = {}
+   for name, declared in value.members(object or {}) do
+      check_members(declared, kind, path .. "." .. name, context)
+      out[name] = in_usual_case(declared, kind)
+      if kind == "TemplateParameter" and not declared["$ref"] then
+         require_member(declared, "type", path .. "." .. name)
       end
    end
-   for name, output in value.members(template.outputs or {}) do
-      check_members(output, "TemplateOutputParameter", base .. ".outputs." .. name, context)
-      usual_case(output, "type value copy condition")
-   end
+   value.layouts[out] = object and value.layouts[object]
+   return out
+end
+
+local function check_parts(template, context)
+   local base = context.path
+   template.parameters = declarations(template.parameters, "TemplateParameter", base .. ".parameters",
+      context)
+   template.outputs = declarations(template.outputs, "TemplateOutputParameter", base .. ".outputs", context)
    check_limit("parameters", template.parameters, 256)
    check_limit("variables", template.variables, 256)
    check_limit("output parameters", template.outputs, 64)
@@ -180,27 +203,29 @@ function model.functions(template, context)
    return found
 end
 
---- Check one resource object; `context` as for model.template.
+--- Check one resource object; `context` as for model.template. Returns it in the usual spelling.
 function model.resource(resource, path, context)
    check_members(resource, "TemplateResource", path, context)
-   usual_case(resource, "type apiVersion name location dependsOn condition copy scope properties resources")
+   resource = in_usual_case(resource, "TemplateResource")
    require_member(resource, "type", path)
    if not context.profile then
       require_member(resource, "apiVersion", path)
    end
    if resource.copy ~= nil then
       check_members(resource.copy, "TemplateCopy", path .. ".copy", context)
+      resource.copy = in_usual_case(resource.copy, "TemplateCopy")
    end
+   return resource
 end
 
 --- Check the template itself. context: path (of the template in the request), scope_kind, any_scope
---- (skip the check of the schema's kind); gets modern (languageVersion 2.0) and profile.
+--- (skip the check of the schema's kind); gets modern (languageVersion 2.0) and profile. Returns the
+--- template in the usual spelling.
 function model.template(template, context)
    if not value.is_object(template) then
       unreadable("Error converting value to type 'Template'.", context.path)
    end
-   usual_case(template, "languageVersion apiProfile parameters variables functions resources outputs "
-      .. "definitions")
+   template = in_usual_case(template, "Template")
    context.modern = tostring(template.languageVersion or ""):find "^2" ~= nil
    context.profile = template.apiProfile
    check_members(template, "Template", context.path, context)
@@ -212,6 +237,7 @@ function model.template(template, context)
          .. "type requires a JSON array.", context.path .. ".resources", value.place(resources))
    end
    check_parts(template, context)
+   return template
 end
 
 return model

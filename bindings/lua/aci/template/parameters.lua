@@ -126,15 +126,11 @@ local function missing(p)
       fault.see "arm-create-parameter-file"), p.place, p.path)
 end
 
+-- p.doing says what a fault of the evaluator would be about.
 local function default_of(p, scope)
-   return fault.dress(function(err)
-      fault.invalid(("The template parameter '%s' %s is not valid: %s.%s"):format(p.name,
-         fault.at(p.place), err.text,
-         fault.see "arm-template-expressions"), p.place, p.path)
-   end, function()
-      functions.validate_json(p.declared.defaultValue, "parameter")
-      return eval.json(p.declared.defaultValue, scope)
-   end)
+   p.doing = "default"
+   functions.validate_json(p.declared.defaultValue, "parameter")
+   return eval.json(p.declared.defaultValue, scope)
 end
 
 local function resolve(p, given, scope)
@@ -147,11 +143,19 @@ local function resolve(p, given, scope)
    elseif v == nil then
       missing(p)
    end
-   fault.dress(function(err)
-      fault.invalid(err.text, p.place, p.path)
-   end, types.check, p.declared.type, v)
+   p.doing = "type"
+   types.check(p.declared.type, v)
    check_rules(p, v)
    return v
+end
+
+local function explain(p, err)
+   local why = err.text
+   if p and p.doing == "default" then
+      why = ("The template parameter '%s' %s is not valid: %s.%s"):format(p.name, fault.at(p.place), why,
+         fault.see "arm-template-expressions")
+   end
+   fault.invalid(why, p and p.place, p and p.path)
 end
 
 -- "#/definitions/x" stands for the members of that definition.
@@ -176,7 +180,8 @@ local function describe(template, name, base)
    }
 end
 
-local function resolver(template, supplied, scope, base)
+-- As with variables: no pcall inside, `open` tells which parameter a fault is about.
+local function resolver(template, supplied, scope, base, open)
    local values, busy = {}, {}
    return function(wanted)
       local _, name = value.member(template.parameters, wanted)
@@ -187,7 +192,9 @@ local function resolver(template, supplied, scope, base)
       end
       busy[name] = true
       local given = supplied_value(name, value.member(supplied, name), scope.root)
-      values[name] = resolve(describe(template, name, base), given, scope)
+      open[#open + 1] = describe(template, name, base)
+      values[name] = resolve(open[#open], given, scope)
+      open[#open] = nil
       return values[name]
    end
 end
@@ -195,15 +202,17 @@ end
 --- Resolve every parameter. Returns the lookup function(name) -> value | nil and, for the answer of
 --- a deployment, name -> { type, value } with secure values left out.
 function parameters.resolve(template, supplied, scope, base)
-   template.parameters = template.parameters or {}
    supplied = supplied or {}
    refuse_unknown(template.parameters, supplied)
-   local lookup = resolver(template, supplied, scope, base)
+   local open = {}
+   local lookup = resolver(template, supplied, scope, base, open)
    scope.parameters = lookup
    local answer = {}
    for _, name in ipairs(value.names(template.parameters)) do
       local kind = types.named(follow(template.parameters[name], template).type)
-      local v = lookup(name)
+      local v = fault.dress(function(err)
+         explain(open[#open], err)
+      end, lookup, name)
       local entry = value.object("type", kind.shown)
       value.put(answer, name, kind.secure and entry or value.put(entry, "value", v))
    end

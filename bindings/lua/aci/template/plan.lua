@@ -62,7 +62,7 @@ end
 --- Build the plan of a template that has been read. root: see template.evaluate; context: path,
 --- scope_kind, any_scope.
 function plan.build(template, supplied, root, context)
-   model.template(template, context)
+   template = model.template(template, context)
    local scope = scope_of(root, context, template)
    local _, shown = parameters.resolve(template, supplied, scope, context.path)
    scope.variables = variables.resolve(template, scope, context.path)

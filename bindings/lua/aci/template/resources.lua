@@ -231,9 +231,8 @@ function add_all(list, raws, fields, parent, depth)
    end
    local by_symbol = value.is_object(raws)
    for i, key in ipairs(by_symbol and value.names(raws) or raws) do
-      local raw = by_symbol and raws[key] or key
       local at = by_symbol and fields.path .. "." .. key or ("%s[%d]"):format(fields.path, i - 1)
-      model.resource(raw, at, fields.context)
+      local raw = model.resource(by_symbol and raws[key] or key, at, fields.context)
       local own = { scope = fields.scope, path = at, context = fields.context, symbol = by_symbol and key
          or nil }
       if raw.copy ~= nil then

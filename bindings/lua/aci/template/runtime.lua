@@ -102,7 +102,7 @@ runtime.references = { min = 1, max = 2, places = places, run = function(args, c
    local name = expect.nth(call, args, 1, "String")
    local _, full = reference_arguments(args, call)
    local list = value.array {}
-   for _, resource in ipairs(call.scope.root.find_all(name)) do
+   for _, resource in ipairs(call.scope.root.find_all and call.scope.root.find_all(name) or {}) do
       if resource.condition then
          list[#list + 1] = read(call, resource.id, resource, resource.apiVersion, full)
       end

@@ -155,16 +155,18 @@ local function same_objects(a, b)
    return true
 end
 
+local texts = { String = true, SecureString = true }
+
 function same(a, b)
-   local kind = value.type(a)
-   if kind ~= value.type(b) then
+   local kind, other = value.type(a), value.type(b)
+   if texts[kind] and texts[other] then
+      return secret.equal(a, b)
+   elseif kind ~= other then
       return false
    elseif kind == "Array" then
       return same_arrays(a, b)
    elseif kind == "Object" then
       return same_objects(a, b)
-   elseif kind == "SecureString" then
-      return secret.equal(a, b)
    end
    return a == b
 end

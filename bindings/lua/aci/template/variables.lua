@@ -28,16 +28,9 @@ local function definitions(declared)
    return list
 end
 
-local function named(name)
-   return function(err)
-      if not err.named then
-         err.text = ("The template variable '%s' is not valid: %s."):format(name, err.text)
-         err.named = true
-      end
-   end
-end
-
-local function resolver(list, scope)
+-- No pcall in here: variables may refer to each other 256 deep, and nested pcalls are few. `open` holds
+-- the names that are being evaluated, the innermost last: the one that a fault is about.
+local function resolver(list, scope, open)
    local values, busy = {}, {}
    return function(wanted)
       local define, name = value.member(list, wanted)
@@ -47,8 +40,9 @@ local function resolver(list, scope)
          fault.raise("Circular dependency detected on the template variable '%s'.", name)
       end
       busy[name] = true
-      values[name] = fault.dress(named(name), define, scope)
-      busy[name] = nil
+      open[#open + 1] = name
+      values[name] = define(scope)
+      open[#open] = nil
       return values[name]
    end
 end
@@ -57,12 +51,15 @@ end
 function variables.resolve(template, scope, base)
    local list = definitions(template.variables or {})
    local inside = eval.inside(scope, { place = "variable", copies = copies.object })
-   local lookup = resolver(list, inside)
+   local open = {}
+   local lookup = resolver(list, inside, open)
    inside.variables = lookup
    for _, name in ipairs(value.names(list)) do
-      local place = value.place(template.variables, name)
       fault.dress(function(err)
-         fault.invalid(err.text .. fault.see "arm-template-expressions", place, base .. ".variables." .. name)
+         local faulty = open[#open]
+         fault.invalid(("The template variable '%s' is not valid: %s.%s"):format(faulty, err.text,
+            fault.see "arm-template-expressions"), value.place(template.variables, faulty),
+            base .. ".variables." .. faulty)
       end, lookup, name)
    end
    return lookup
