@@ -37,6 +37,18 @@ static const char *const scripts[] = {
     "local s = secret.new('abc') .. 'def'\n"
     "assert(secret.equal(s, 'abcdef'))\n"
     "return secret.reveal(s), tostring(s)",
+
+    "local c, secret = require 'aci._http', require 'aci.secret'\n"
+    "local o = {url = 'http://127.0.0.1:1/', body = secret.new 'b', headers = {a = secret.new 'v', "
+    "b = 2}}\n"
+    "c.check(o)\n"
+    "local t = c.start(o)\n"
+    "t:close() t:close()\n"
+    "t = c.start {url = 'http://127.0.0.1:1/', body_file = '/dev/null/none'}\n"
+    "return c.escape(secret.new 'a b'), c.escape('a b'), c.unescape '%41', c.url 'http://h/p?q', "
+    "c.url 'x',\n"
+    "   c.resolve('http://h/a/b', '../c'), c.retry_after {['retry-after'] = '3'}, pcall(c.check, "
+    "{uri = 1})",
 };
 
 typedef struct budget {
