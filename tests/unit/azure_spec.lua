@@ -152,6 +152,21 @@ describe("aci.azure", function()
       http:finished()
    end)
 
+   it("registers as many providers as a template needs, none twice", function()
+      local id = RG .. "/providers/Microsoft.Resources/deployments/d"
+      local function missing(ns)
+         return { "PUT " .. H .. id, 409, refused("MissingSubscriptionRegistration",
+            "The subscription is not registered to use namespace '" .. ns .. "'.") }
+      end
+      local function registration(ns)
+         return { "GET " .. H .. S .. "/providers/" .. ns, 200, { registrationState = "Registered" } }
+      end
+      local az, http = connect { missing "Microsoft.Network", registration "Microsoft.Network",
+         missing "Microsoft.KeyVault", registration "Microsoft.KeyVault", missing "Microsoft.KeyVault" }
+      assert.equal("MissingSubscriptionRegistration", failure(az.put, az, id, nil, {}).code)
+      http:finished()
+   end)
+
    it("raises other conflicts", function()
       local id = RG .. "/providers/Microsoft.Storage/storageAccounts/a"
       local az = connect { { "PUT " .. H .. id, 409, refused("StorageAccountAlreadyTaken",

@@ -64,7 +64,13 @@ local function namespace_of(cause)
    return cause.target or (cause.message or ""):match "namespace '([^']+)'"
 end
 
---- One request. A subscription that lacks the provider gets it registered, once.
+--- The provider that a refusal asks for, or nil.
+local function unregistered(response)
+   local cause = response.status == 409 and code_is(response, "MissingSubscriptionRegistration")
+   return cause and namespace_of(cause)
+end
+
+--- One request. Providers that the subscription lacks get registered, each once (a template may need some).
 function Azure:send(method, url, options)
    local request = {
       method = method, url = url, json = options.json, body = options.body, headers = options.headers,
@@ -73,11 +79,13 @@ function Azure:send(method, url, options)
    if options.safe then request.retry = { tries = 5, max_wait = 60, safe = true } end
    local accepts_409 = request.accept[409]
    request.accept[409] = true
-   local response = self.client:send(request)
-   local cause = response.status == 409 and code_is(response, "MissingSubscriptionRegistration")
-   if cause and namespace_of(cause) then
-      self:register(namespace_of(cause))
+   local response, tried = self.client:send(request), {}
+   local namespace = unregistered(response)
+   while namespace and not tried[namespace:lower()] do
+      tried[namespace:lower()] = true
+      self:register(namespace)
       response = self.client:send(request)
+      namespace = unregistered(response)
    end
    if response.status == 409 and not accepts_409 then self.client:refuse(request, response) end
    return response
