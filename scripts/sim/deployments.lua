@@ -7,6 +7,7 @@ local template  = require "aci.template"
 local arm       = require "sim.arm"
 local checks    = require "sim.checks"
 local deploying = require "sim.deploying"
+local planning  = require "sim.planning"
 local preflight = require "sim.preflight"
 local provider  = require "sim.provider"
 local refuse    = require "sim.refuse"
@@ -80,7 +81,7 @@ end
 
 local function prepare(req, group, body)
    local correlation, started = req.id, clock.now()
-   local plan = deploying.plan(req.cloud, { id = id_of(req, group), name = req.params.name,
+   local plan = planning.plan(req.cloud, { id = id_of(req, group), name = req.params.name,
       properties = body.properties, caller = req.caller, correlation = correlation, started = started })
    preflight.check(req, plan, req.params.name)
    return plan, correlation
