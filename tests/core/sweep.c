@@ -49,6 +49,22 @@ static const char *const scripts[] = {
     "c.url 'x',\n"
     "   c.resolve('http://h/a/b', '../c'), c.retry_after {['retry-after'] = '3'}, pcall(c.check, "
     "{uri = 1})",
+
+    "local c, h, t = require 'aci._server', require 'aci._http', require 'aci._task'\n"
+    "local s = c.listen {}\n"
+    "local x = h.start {url = 'http://127.0.0.1:' .. s:port() .. '/a?b=c', method = 'POST', "
+    "body = 'd', headers = {cookie = 'e=f'}}\n"
+    "local r = c.take(s)\n"
+    "while r == false do t.wait(s, 5) r = c.take(s) end\n"
+    "local piece = c.read(r)\n"
+    "while piece == false do t.wait(r, 5) piece = c.read(r) end\n"
+    "assert(piece == 'd' and r.query == 'b=c' and r.headers.cookie == 'e=f')\n"
+    "r.own = tostring(r) .. tostring(s)\n"
+    "r:start(200, {a = {'b', 'c'}, d = 1})\n"
+    "assert(c.write(r, 'x') and r:finish() and t.wait(x, 5))\n"
+    "c.stop(s) c.stop_now(s)\n"
+    "return c.listen {host = 'x'}, c.listen {tls = {ca = {certificate = 'a', key = 'b'}}}, "
+    "pcall(c.listen, {prt = 1})",
 };
 
 typedef struct budget {
