@@ -201,4 +201,19 @@ describe("aci.config", function()
       assert.equal("beside", c.queue)
       assert.equal(path, c.file)
    end)
+
+   it("knows every setting of config.example.lua, and takes its values", function()
+      local count = 0
+      local example = assert(fs.read "scripts/config.example.lua")
+      local text = example:gsub("\n   %-%- ([%a_]+)( *= [^\n]*)", function(name, rest)
+         count = count + 1
+         return "\n   " .. name .. rest
+      end)
+      assert.is_true(count > 15)
+      local path, folder = file_with(text)
+      local c = load({}, {}, { file = path })
+      fs.remove_tree(folder)
+      assert.equal("kv-orion-dev", c.vault)
+      assert.equal(path, c.from.agent_image)
+   end)
 end)
