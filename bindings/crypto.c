@@ -1,4 +1,5 @@
-/* aci.crypto: digests, encodings, identifiers here; keys and certificates in crypto_keys.c.
+/* aci.crypto: digests, encodings, identifiers here; keys and certificates in crypto_keys.c,
+ * digests of pieces in crypto_pieces.c.
  *
  *     crypto.hex(crypto.sha256("abc")) == "ba7816bf..."
  *
@@ -244,6 +245,7 @@ int luaopen_aci_crypto(lua_State *L) {
     };
     luaL_newlib(L, functions);
     aci_crypto_keys(L);
+    aci_crypto_pieces(L);
     aci_crypto_shared(L);
     return 1;
 }

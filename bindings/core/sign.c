@@ -68,6 +68,36 @@ size_t aci_digest_write(aci_digest kind, aci_view data, unsigned char *out) {
     return ok == 1 ? length : 0;
 }
 
+void *aci_digest_begin(aci_digest kind) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestInit_ex(context, method_of(kind), NULL) != 1) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
+    }
+    ERR_clear_error();
+    return context;
+}
+
+bool aci_digest_add(void *digest, aci_view data) {
+    bool ok = EVP_DigestUpdate(digest, data.bytes, data.length) == 1;
+    ERR_clear_error();
+    return ok;
+}
+
+size_t aci_digest_value(const void *digest, unsigned char *out) {
+    unsigned length = 0;
+    EVP_MD_CTX *copy = EVP_MD_CTX_new();
+    bool ok = copy && EVP_MD_CTX_copy_ex(copy, digest) == 1 &&
+              EVP_DigestFinal_ex(copy, out, &length) == 1;
+    EVP_MD_CTX_free(copy);
+    ERR_clear_error();
+    return ok ? length : 0;
+}
+
+void aci_digest_free(void *digest) {
+    EVP_MD_CTX_free(digest);
+}
+
 size_t aci_hmac_write(aci_digest kind, aci_view key, aci_view data, unsigned char *out) {
     unsigned length = 0;
     if (key.length > INT32_MAX) {

@@ -27,7 +27,14 @@ void aci_blob_free(aci_blob *blob); /* idempotent; not the struct itself */
 /* Write the digest to out (ACI_DIGEST_ROOM bytes); returns its length, 0 on a fault. */
 size_t aci_digest_write(aci_digest kind, aci_view data, unsigned char *out);
 
-/* The same with a key (RFC 2104). */
+/* The digest of bytes that come in pieces: begin (NULL on a fault), add, and the value of what was
+ * added so far (length as above; more may be added). Free it in the end; NULL is fine. */
+void *aci_digest_begin(aci_digest kind);
+bool aci_digest_add(void *digest, aci_view data);
+size_t aci_digest_value(const void *digest, unsigned char *out);
+void aci_digest_free(void *digest);
+
+/* The digest of bytes with a key (RFC 2104). */
 size_t aci_hmac_write(aci_digest kind, aci_view key, aci_view data, unsigned char *out);
 
 /* Are they the same? Takes the same time wherever they differ (not for different lengths). */

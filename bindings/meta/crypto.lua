@@ -21,6 +21,22 @@ function crypto.sha256(data) end
 ---@return string # 64 bytes
 function crypto.sha512(data) end
 
+--- The digest of bytes that come in pieces, in a fixed amount of memory.
+---@class aci.crypto.Digest
+local Digest = {}
+
+---@param data string|aci.Secret
+---@return aci.crypto.Digest # itself
+function Digest:add(data) end
+
+--- Of what was added so far; more may be added.
+---@return string # raw bytes
+function Digest:value() end
+
+---@param kind "md5"|"sha1"|"sha256"|"sha512"
+---@return aci.crypto.Digest
+function crypto.digest(kind) end
+
 ---@param key string|aci.Secret
 ---@param data string|aci.Secret
 ---@return string # 32 bytes
