@@ -227,7 +227,7 @@ local function refused(req, err)
    local shape = req.service and req.service.error
    local body, headers = { error = { code = err.code, message = err.message } }, nil
    if shape then
-      body, headers = shape(err.status, err.code, err.message, err)
+      body, headers = shape(err.status, err.code, err.message, err, req)
    end
    for name, value in pairs(err.headers or {}) do
       headers = headers or {}

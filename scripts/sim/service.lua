@@ -8,7 +8,7 @@
 --       host     = "*.vault.azure.net",               -- or a list; or `plain = true`: the Prefect listener
 --       audience = { "https://vault.azure.net" },     -- tokens for these; a route may name its own
 --       schema   = "CREATE TABLE IF NOT EXISTS ...",  -- own tables, made at the start; may be a list
---       error    = function(status, code, message, refusal) return body, headers end,
+--       error    = function(status, code, message, refusal, req) return body, headers end,
 --       unauthorized = function(req, problem) refuse(401, ...) end,
 --       -- problem.kind: "missing", "invalid", "expired", "audience" or "tenant"; problem.claims
 --       forbidden    = function(req, action, scope) refuse(403, ...) end,

@@ -6,6 +6,7 @@ local crypto   = require "aci.crypto"
 local json     = require "aci.json"
 local provider = require "sim.provider"
 local refuse   = require "sim.refuse"
+local blobdata = require "sim.blobdata"
 local taken    = require "sim.taken"
 
 local storage = provider { name = "storage", namespace = "Microsoft.Storage" }
@@ -220,22 +221,35 @@ storage:type("storageAccounts/blobServices", { versions = VERSIONS, location = f
    return 200, r:store(body).body
 end })
 
+--- Writes a container's resource again with a changed body.
+function storage.keep_container(state, id, body)
+   body.id, body.name, body.type = id, id:match "[^/]+$", blobdata.CONTAINER
+   return state:put_resource { id = id, type = body.type, body = body }
+end
+
+--- Makes a container; for both planes. `fields`: access ("None", "Blob", "Container"), metadata.
+function storage.make_container(state, id, fields)
+   return storage.keep_container(state, id, blobdata.container_body(fields))
+end
+
+local BEING_DELETED = "The container operation failed: The specified container is being deleted. Try "
+   .. "operation later."
+
 local function put_container(req, r)
-   local access = (type(r.body.properties) == "table" and r.body.properties or {}).publicAccess or "None"
+   local given = type(r.body.properties) == "table" and r.body.properties or {}
+   local access = given.publicAccess or "None"
    local account = req.state:resource(r.id:match "^(.*)/blobServices/")
    refuse.when(access ~= "None" and account.body.properties.allowBlobPublicAccess == false, 409,
       "PublicAccessNotPermitted", "Public access is not permitted on this storage account.")
-   local body = { etag = ('"0x%s"'):format(crypto.hex(crypto.random(8)):upper()), properties = {
-      deleted = false, remainingRetentionDays = 0, defaultEncryptionScope = "$account-encryption-key",
-      denyEncryptionScopeOverride = false, publicAccess = access, leaseStatus = "Unlocked",
-         leaseState = "Available",
-      hasImmutabilityPolicy = false, hasLegalHold = false, lastModifiedTime = stamp() } }
+   refuse.when(not r.old and blobdata.gone_until(req.state, r.id), 409, "ContainerOperationFailure",
+      BEING_DELETED)
    local new = not r.old
-   return new and 201 or 200, r:store(body).body
+   return new and 201 or 200, storage.make_container(req.state, r.id, { access = access,
+      metadata = type(given.metadata) == "table" and given.metadata or nil }).body
 end
 
 storage:type("storageAccounts/blobServices/containers", { versions = VERSIONS, location = false,
-   put = put_container,
+   put = put_container, removed = function(cloud, row) blobdata.container_removed(cloud, row.id) end,
    check = function(_, r)
       refuse.unless(container_name(r.name), 400, "ContainerNameInvalid",
          ("The container name %s is not valid."):format(r.name))
