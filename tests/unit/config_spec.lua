@@ -91,7 +91,8 @@ describe("aci.config", function()
       { "vault", "my--vault", "two '%-' in a row" },
       { "storage_account", "My-Account", "only small letters and digits" },
       { "storage_account", "ab", "too short" },
-      { "location", "atlantis", "not an Azure region" },
+      { "location", "atlantis", "region that we know %(any_location" },
+      { "location", "westus9", "nearest name is westus" },
       { "location", "north europa", "nearest name is northeurope" },
       { "subscription", "12345", "not a GUID" },
       { "client_id", "not-a-guid", "not a GUID" },
@@ -141,7 +142,9 @@ describe("aci.config", function()
    it("names the variable that a bad value comes from, and where to mend it", function()
       local err = refused({}, { KV_NAME = "bad_name" })
       assert.matches("the environment, KV_NAME", err.message, 1, true)
-      assert.matches("KV_NAME", err.advice)
+      assert.equal("correct KV_NAME in the environment", err.advice)
+      err = refused { vault = "bad_name" }
+      assert.equal("set vault in config.lua or KV_NAME in the environment", err.advice)
    end)
 
    it("reports all wrong settings at once", function()

@@ -107,14 +107,20 @@ local function shown(setting, value)
    return (" %q"):format(#value > 60 and value:sub(1, 57) .. "..." or value)
 end
 
+local function where_to_set(setting, from)
+   local variable = from and from:match "^the environment, (.+)$"
+   if variable then return ("correct %s in the environment"):format(variable) end
+   variable = setting.env[1]
+   return ("set %s in config.lua"):format(setting.name)
+      .. (variable and (" or %s in the environment"):format(variable) or "")
+end
+
 local function fault_of(setting, value, from, why)
-   local variable = setting.env[1]
    return {
       setting = setting.name, why = why, from = from, example = setting.example,
       message = ("%s%s %s (from %s); for example: %s"):format(
          setting.name, shown(setting, value), why, from, setting.example),
-      advice = variable and ("set %s in config.lua or %s in the environment"):format(setting.name, variable)
-         or ("set %s in config.lua"):format(setting.name),
+      advice = where_to_set(setting, from),
    }
 end
 
@@ -123,7 +129,7 @@ local function missing(name, why)
    return {
       setting = name, why = why, example = setting.example,
       message = ("%s is missing: %s; for example: %s"):format(name, why, setting.example),
-      advice = ("set %s in config.lua or %s in the environment"):format(name, setting.env[1]),
+      advice = where_to_set(setting),
    }
 end
 

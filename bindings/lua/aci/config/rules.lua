@@ -106,15 +106,16 @@ function rules.tenant(value)
    return nil, "is neither a GUID nor a domain of the tenant"
 end
 
+--- The known region that begins most like `name`; nil when none does.
 local function nearest(name)
-   local best, found
+   local best, found = 3, nil
    for known in pairs(locations.known) do
       local same = 0
       while same < #name and known:sub(same + 1, same + 1) == name:sub(same + 1, same + 1) do
          same = same + 1
       end
       local score = same - math.abs(#known - #name) / 10
-      if not best or score > best or (score == best and known < found) then best, found = score, known end
+      if score > best or (score == best and found and known < found) then best, found = score, known end
    end
    return found
 end
@@ -123,8 +124,9 @@ function rules.location(value, settings)
    local name = locations.normal(value)
    if not name:find "^[%a][%w]+$" then return nil, "is not the name of an Azure region" end
    if locations.known[name] or settings.any_location then return name end
-   return nil, ("is not an Azure region that we know; the nearest name is %s (any_location = true "
-      .. "allows a newer one)"):format(nearest(name))
+   local near = nearest(name)
+   return nil, ("is not an Azure region that we know%s (any_location = true allows a newer one)"):format(
+      near and "; the nearest name is " .. near or "")
 end
 
 function rules.cloud(value)
