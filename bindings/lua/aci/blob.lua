@@ -7,7 +7,6 @@ local crypto = require "aci.crypto"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
 local http = require "aci.http"
-local rest = require "aci.rest"
 local shared_key = require "aci.auth.shared_key"
 local task = require "aci.task"
 local upload = require "aci.blob.upload"
@@ -24,11 +23,14 @@ local function default_endpoint(config, account)
    return ("https://%s.blob.%s"):format(account, config.storage_suffix)
 end
 
---- The transport for an endpoint of the user's own: it is not part of the local cloud.
+--- The transport: without a limit for the whole of a request, since a file may be large (a stalled one still
+-- ends). An endpoint of the user's own is not part of the local cloud, so it is reached directly.
 local function transport_for(config, own_endpoint)
-   if not own_endpoint or config.http then return rest.transport(config) end
-   local ca_file = not config.connect_to and config.ca_file or nil
-   return http.client { connect_timeout = 15, timeout = 600, ca_file = ca_file }
+   if config.http then return config.http end
+   if not own_endpoint then
+      return http.client { connect_timeout = 15, connect_to = config.connect_to, ca_file = config.ca_file }
+   end
+   return http.client { connect_timeout = 15, ca_file = not config.connect_to and config.ca_file or nil }
 end
 
 --- A client of an account's blobs. `account` defaults to the settings', `key` to their storage_key; instead

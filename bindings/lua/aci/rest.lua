@@ -13,17 +13,18 @@ Client.__index = Client
 
 --- The transport of the configuration: made once, goes to the local cloud when that is the target.
 function rest.transport(config)
-   if not config.http then
-      config.http = require("aci.http").client {
+   if config.http then return config.http end
+   if not config.transport then
+      config.transport = require("aci.http").client {
          connect_to = config.connect_to, ca_file = config.ca_file, connect_timeout = 15, timeout = 120,
       }
    end
-   return config.http
+   return config.transport
 end
 
 --- The transport for addresses that are this machine's own (managed identity): never redirected.
 function rest.direct(config)
-   if config.http and not config.connect_to then return config.http end
+   if config.http then return config.http end
    return require("aci.http").client { connect_timeout = 2, timeout = 30 }
 end
 
