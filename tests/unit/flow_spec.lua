@@ -63,7 +63,7 @@ describe("aci.flow", function()
       go(flow.flow { name = "F", function() bad() end })
       assert.same({ "FAILED", "Flow run encountered an exception. no luck" },
          { run.state_type, run.state.message })
-      assert.equal("Task run encountered an exception. no luck", api:task_runs(run.id)[1].state.message)
+      assert.equal("Task run encountered an exception no luck", api:task_runs(run.id)[1].state.message)
       assert.matches("Encountered exception during execution:\nno luck", messages())
       assert.is_nil(messages():find("flow/engine", 1, true))
    end)

@@ -61,6 +61,10 @@ local function completed(message)
    return { type = "COMPLETED", name = "Completed", message = message }
 end
 
+-- Prefect's own words, dot and no dot.
+local EXCEPTION = { Flow = "Flow run encountered an exception. %s",
+   Task = "Task run encountered an exception %s" }
+
 --- The failed state of a run, "Flow" or "Task".
 local function failed(what, outcome)
    if outcome.timed_out then
@@ -68,7 +72,7 @@ local function failed(what, outcome)
          message = ("%s run exceeded timeout of %g seconds"):format(what, outcome.timed_out) }
    end
    return { type = "FAILED", name = "Failed",
-      message = ("%s run encountered an exception. %s"):format(what, tostring(outcome.error)) }
+      message = EXCEPTION[what]:format(tostring(outcome.error)) }
 end
 
 local function finished(logger, state)

@@ -98,8 +98,18 @@ function deployments:deployment_fields(want)
    return fields
 end
 
+--- The server answers 500 to a deployment of such a name, and no URL could hold it.
+local function check_name(what, name)
+   if type(name) == "string" and name ~= "" and not name:find "[/%%&<>]" then return end
+   fail.raise { kind = "usage", code = "name",
+      message = ("%q cannot be the name of a %s"):format(tostring(name), what),
+      advice = "names hold no / % & < >" }
+end
+
 --- Creates or replaces a deployment, and its flow where that is missing.
 function deployments:write_deployment(want)
+   check_name("flow", want.flow)
+   check_name("deployment", want.name)
    local body = self:deployment_fields(want)
    must_exist(body.storage_document_id)
    must_exist(body.infrastructure_document_id)
