@@ -101,7 +101,8 @@ describe("a flow in Python and in Lua", function()
 
    local function execute(entrypoint, args, parameters)
       local made = api:put_deployment { flow = "Twin " .. entrypoint:match ":(.*)",
-         name = entrypoint:match "%.(%a+):", version = "1", path = home, entrypoint = entrypoint, work_queue_name = "twins" }
+         name = entrypoint:match "%.(%a+):", version = "1", path = home, entrypoint = entrypoint,
+         work_queue_name = "twins" }
       local run = api:create_run(made.id, { parameters = parameters })
       api:set_run_state(run.id, { type = "PENDING" })
       local ran = assert(process.run { args = args, cwd = home, timeout = 60,
