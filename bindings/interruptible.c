@@ -83,12 +83,26 @@ static int safe_pcall(lua_State *L) {
     return call_over(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 1, call_over), 1);
 }
 
+/* The script's handler (upvalue 1) is not asked about an error that nobody may keep. */
+static int handle(lua_State *L) {
+    if (aci_unstoppable(L, 1))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* Stack while it runs: handler, true, f, arguments. */
 static int safe_xpcall(lua_State *L) {
     int count = lua_gettop(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
-    lua_pushboolean(L, true); /* handler, true, f, arguments */
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, handle, 1);
+    lua_pushboolean(L, true);
     lua_pushvalue(L, 1);
-    lua_rotate(L, 3, 2);
+    lua_rotate(L, 3, 3);
+    lua_remove(L, 1);
     lua_remove(L, 1);
     return call_over(L, lua_pcallk(L, count - 2, LUA_MULTRET, 1, 2, call_over), 2);
 }
