@@ -1,0 +1,144 @@
+-- The main job, as a user runs it: set up, look, run a flow, set up again, break things, tear down.
+local journey = require "tests.support.journey"
+local json = require "aci.json"
+local process = require "aci.process"
+
+local demo = "Key Vault Demo/Manual Deployment"
+
+local function states(rows)
+   local found = {}
+   for _, row in ipairs(rows) do found[row.state] = (found[row.state] or 0) + 1 end
+   return found
+end
+
+describe("setup.lua on the local cloud", function()
+   local here
+   setup(function() here = journey.new() end)
+   teardown(function() here:close() end)
+
+   it("plans without writing", function()
+      local code, out = here:run { "setup", "--plan" }
+      assert.equal(3, code)
+      assert.truthy(out:find("create   resource group aci-rg", 1, true))
+      assert.truthy(out:find "kv%-url")
+      assert.same({}, here:writes())
+      code, out = here:run { "setup", "--plan", "--output", "json" }
+      assert.equal(3, code)
+      assert.is_true(assert(json.decode(out)).changes > 15)
+   end)
+
+   it("makes everything, and says each step", function()
+      local out, err = here:good { "setup" }
+      for _, name in ipairs { "group", "template", "principal", "storage", "blocks", "deployments" } do
+         assert.truthy(err:find("\n  " .. name .. " +done"), name)
+      end
+      assert.truthy(out:find('run.lua "' .. demo .. '"', 1, true))
+      local rows = here:json { "status", "--output", "json" }
+      assert.same({ ["in place"] = #rows }, states(rows))
+      local text = json.encode(rows)
+      for _, name in ipairs { "orinet", "agentnet", "orionid", "prefect-agent", "testsecret", "prefect-aci",
+         "block aci-sp", "block aci ", "block az-storage", "block kv-url", demo, "Simple Demo/Simple Deployment" } do
+         assert.truthy(text:find(name, 1, true), name)
+      end
+   end)
+
+   it("finds everything in place the second time and writes nothing", function()
+      here:good { "sim", "requests", "--clear" }
+      local out = here:good { "setup" }
+      assert.truthy(out:find "nothing to do")
+      assert.same({}, here:writes())
+      local code, plan = here:run { "setup", "--plan" }
+      assert.equal(0, code)
+      assert.truthy(plan:find "nothing to do")
+   end)
+
+   it("runs the demo in a container group that reads the secret and is gone afterwards", function()
+      local out, err = here:good { "run", demo }
+      assert.truthy(out:find "Completed", out)
+      assert.truthy(err:find "testsecret", err)
+      assert.is_nil((out .. err):find("Super5ecret!", 1, true))
+      local groups = here:json { "-e", [[
+         local setup = require "aci.setup"
+         local c = setup.connect()
+         local names = require "aci.json".array {}
+         for _, group in ipairs(c.azure:list(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance"
+            .. "/containerGroups")) do names[#names + 1] = group.name end
+         print(require "aci.json".encode(names))]] }
+      assert.same({ "prefect-agent" }, groups)
+      local made = false
+      for _, each in ipairs(here:writes()) do
+         made = made or (each.method == "PUT" and each.path:find "containerGroups/" and each.status == 201)
+      end
+      assert.is_true(made)
+   end)
+
+   it("runs the simple demo", function()
+      assert.truthy(here:good({ "run", "Simple Demo/Simple Deployment" }):find "Completed")
+   end)
+
+   it("shows a change, makes it, and only it", function()
+      local extra = { ACIHOST_TESTSECRET = "Another0ne" }
+      local code, out = here:run({ "setup", "--plan" }, extra)
+      assert.equal(3, code)
+      assert.truthy(out:find "testsecret tags", out)
+      assert.is_nil(out:find("Another0ne", 1, true))
+      here:good({ "setup" }, extra)
+      assert.equal(0, (here:run({ "setup", "--plan" }, extra)))
+      here:good { "setup" }
+   end)
+
+   it("says which role is missing when the identity has lost it", function()
+      here:good { "-e", [[
+         local c = require "aci.setup".connect()
+         local vault = c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault
+         for _, each in ipairs(c.azure:list(vault .. "/providers/Microsoft.Authorization/roleAssignments")) do
+            if each.properties.scope:lower() == vault:lower() then c.azure:delete(each.id) end
+         end]] }
+      local code, out, err = here:run { "run", demo }
+      assert.equal(1, code)
+      assert.truthy((out .. err):find "Failed")
+      assert.truthy((out .. err):find "Key Vault Secrets User", out .. err)
+      here:good { "setup" }
+      assert.truthy(here:good({ "run", demo }):find "Completed")
+   end)
+
+   it("tears down, leaves nothing, and can be set up again", function()
+      local code, _, err = here:run { "teardown" }
+      assert.equal(2, code)
+      assert.truthy(err:find "%-%-yes")
+      here:good { "teardown", "--yes", "--purge" }
+      local rows = here:json { "status", "--output", "json" }
+      for _, row in ipairs(rows) do
+         assert.is_true(row.state == "absent" or row.thing:find "providers" ~= nil, row.thing)
+      end
+      here:good { "setup" }
+      assert.truthy(here:good({ "run", demo }):find "Completed")
+   end)
+end)
+
+describe("two shells at once", function()
+   it("end in one cloud and one set of things", function()
+      local here = journey.new()
+      local one, two = here:start { "setup" }, here:start { "setup" }
+      assert.equal(0, one:wait(60).code)
+      assert.equal(0, two:wait(60).code)
+      local rows = here:json { "status", "--output", "json" }
+      assert.same({ ["in place"] = #rows }, states(rows))
+      local out = here:good { "-e", [[
+         local c = require "aci.setup".connect()
+         print(#c.graph:applications_named "prefect-aci", #c.prefect:deployments())]] }
+      assert.equal("1\t2\n", out)
+      here:close()
+   end)
+
+   it("find the same cloud, and $(setup) returns", function()
+      local here = journey.new()
+      local pid = process.pid()
+      here:good { "setup" } -- process.run returns only when its pipes are closed
+      local first = here:cloud()
+      assert.not_equal(pid, math.tointeger(first.pid))
+      here:good { "status" }
+      assert.equal(first.pid, here:cloud().pid)
+      here:close()
+   end)
+end)
