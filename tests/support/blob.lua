@@ -62,9 +62,8 @@ function support.azurite()
    return backend(settings(url), account, key, stop)
 end
 
---- An account of a local cloud of its own, made through ARM; nil while that plays no Blob storage.
+--- An account of a local cloud of its own, made through ARM.
 function support.local_cloud()
-   if not fs.stat "scripts/sim/blob.lua" then return nil end
    local running = cloud.start()
    local config = aci_config.load({ home = running.home }, { environment = {}, file = false })
    local az = azure.connect(config)
