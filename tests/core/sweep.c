@@ -65,6 +65,16 @@ static const char *const scripts[] = {
     "c.stop(s) c.stop_now(s)\n"
     "return c.listen {host = 'x'}, c.listen {tls = {ca = {certificate = 'a', key = 'b'}}}, "
     "pcall(c.listen, {prt = 1})",
+
+    "local c = require 'aci._template'\n"
+    "assert(c.parse(\"concat('it''s', n.f(1)[0].x, 'b')\"))\n"
+    "return select('#', c.parse('a({)')), c.parse('')",
+
+    "require 'aci.json'\n"
+    "local c, layouts = require 'aci._template', {}\n"
+    "local v = c.read('{a: [1, {}, \"\\\\n\"], /* c */ \"b\": null}', true, layouts)\n"
+    "assert(layouts[v].names[2] == 'b')\n"
+    "return c.read('{\"a\": 1, \"a\": 2}', false, {})",
 };
 
 typedef struct budget {

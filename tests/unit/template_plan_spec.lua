@@ -1,7 +1,6 @@
 -- Whole templates: order, copies, conditions, children, nested deployments, outputs.
 local template = require "aci.template"
 local json = require "aci.json"
-local fs = require "aci.fs"
 local task = require "aci.task"
 
 local group = "/subscriptions/s/resourceGroups/rg"
@@ -305,71 +304,6 @@ describe("symbolic names", function()
       assert.is_true(plan.resources[3].existing)
       assert.same({ group .. "/providers/A.B/c/n1", group .. "/providers/A.B/c/o" },
          plan.resources[4].depends)
-   end)
-end)
-
-describe("our own template", function()
-   local text = assert(fs.read "scripts/templates/acihost.json")
-
-   local function ours(values)
-      values.keyvaultname, values.testsecret = "kv-abc", "t"
-      values["prefect-api-url"] = "http://127.0.0.1/api"
-      return assert(template.evaluate(assert(template.read(text)), {
-         subscription = { subscriptionId = "s", tenantId = "t" }, parameters = template.arguments(values),
-         resource_group = { name = "aci-rg", location = "northeurope" },
-         reference = function() return { principalId = "p-1" } end,
-      }))
-   end
-
-   local function found(plan, name)
-      for i, r in ipairs(plan.resources) do
-         if r.name == name then
-            return r, i
-         end
-      end
-   end
-
-   it("makes the original's resources and no unknown warning", function()
-      local plan = ours {}
-      assert.equal(11, #plan.resources)
-      assert.same({}, plan.warnings)
-      for _, name in ipairs { "orinet", "orinet/agentnet", "orionid", "kv-abc", "kv-abc/testsecret",
-         "prefect-agent" } do
-         assert.truthy(found(plan, name), name)
-      end
-      local container = found(plan, "prefect-agent").body.properties.containers[1].properties
-      assert.same({ "prefect", "agent", "start", "-q", "armaci" }, container.command)
-      assert.equal("radbrt/orion_agent:latest", container.image)
-      assert.equal(1, #container.environmentVariables)
-   end)
-
-   it("leaves the NAT gateway out when asked", function()
-      local plan = ours { ["nat-gateway"] = false }
-      assert.is_false(found(plan, "orinet-nat").condition)
-      assert.is_nil(found(plan, "orinet/agentnet").body.properties.natGateway)
-      assert.equal(1, #found(plan, "orinet/agentnet").depends)
-   end)
-
-   it("starts Prefect's own image through its entry point", function()
-      local plan = ours { ["agent-packages"] = "prefect-azure==0.3.11", ["prefect-api-key"] = "k" }
-      local container = found(plan, "prefect-agent").body.properties.containers[1].properties
-      assert.equal("/opt/prefect/entrypoint.sh", container.command[4])
-      assert.equal(3, #container.environmentVariables)
-   end)
-
-   it("names the role assignment after the principal", function()
-      local plan = ours {}
-      local _, i = found(plan, "orionid-vault-access")
-      local properties = assert(plan:resource(i)).body.properties
-      local inner = assert(template.evaluate(properties.template, { subscription = "s",
-         resource_group = "aci-rg",
-         parameters = properties.parameters }))
-      local scope = "/subscriptions/s/resourceGroups/aci-rg/providers/Microsoft.KeyVault/vaults/kv-abc"
-      local role = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/"
-         .. "4633458b-17de-408a-b874-0445c86b69e6"
-      assert.equal(template.guid(scope, "p-1", role), inner.resources[1].name)
-      assert.equal(scope .. "/providers/Microsoft.Authorization/roleAssignments/" .. inner.resources[1].name,
-         inner.resources[1].id)
    end)
 end)
 
