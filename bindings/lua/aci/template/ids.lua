@@ -19,6 +19,9 @@ local function type_index(args, call)
 end
 
 local function id_under(scope, args, first, call)
+   for i = first, args.n do
+      expect.type(call, args[i], "String")
+   end
    local types = path.segments(args[first])
    local names = { table.unpack(args, first + 1, args.n) }
    if #names ~= #types - 1 then
@@ -92,9 +95,7 @@ end }
 
 ids.extensionResourceId = { min = 3, run = function(args, call)
    local base = expect.nth(call, args, 1, "String")
-   for i = 2, args.n do
-      expect.type(call, args[i], "String")
-   end
+   expect.nth(call, args, 2, "String")
    return id_under(base:gsub("/$", ""), args, 2, call)
 end }
 

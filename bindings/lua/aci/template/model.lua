@@ -37,6 +37,22 @@ local modern = {
       .. "discriminator"),
 }
 
+-- What JSON each member must be; "?" lets an expression stand for it. null counts as left out.
+local shapes = {
+   Template = { ["$schema"] = "String", contentversion = "String", languageversion = "String",
+      apiprofile = "String", definitions = "Object", parameters = "Object", variables = "Object",
+      functions = "Array", outputs = "Object" },
+   TemplateParameter = { type = "String", ["$ref"] = "String", allowedvalues = "Array", minvalue = "Integer",
+      maxvalue = "Integer", minlength = "Integer", maxlength = "Integer", nullable = "Boolean" },
+   TemplateResource = { type = "String", name = "String", apiversion = "String", dependson = "Array",
+      copy = "Object", scope = "String", subscriptionid = "String", resourcegroup = "String",
+      existing = "Boolean", location = "String", properties = "Object?" },
+   TemplateOutputParameter = { type = "String", ["$ref"] = "String", copy = "Object", nullable = "Boolean" },
+   TemplateCopy = { name = "String", mode = "String", batchsize = "Integer" },
+   TemplateFunction = { namespace = "String", members = "Object" },
+   TemplateFunctionMember = { parameters = "Array", output = "Object" },
+}
+
 local function unreadable(sentence, path, place)
    local line, column = 0, 0
    if place then
@@ -46,9 +62,20 @@ local function unreadable(sentence, path, place)
       .. "'%s Path '%s', line %d, position %d.'."):format(sentence, path, line, column))
 end
 
+local function check_shape(object, name, shape, path)
+   local v = object[name]
+   local wanted, or_text = shape:match "^(%a+)(%??)$"
+   local actual = value.type(v)
+   if actual ~= wanted and v ~= value.null and not (or_text == "?" and actual == "String") then
+      unreadable(("Error converting value of type '%s' to type '%s'."):format(actual, wanted), path .. "."
+         .. name,
+         value.place(object, name))
+   end
+end
+
 local function check_members(object, kind, path, context)
    if not value.is_object(object) then
-      unreadable(("Error converting value to type '%s'."):format(kind), path)
+      unreadable(("Error converting value of type '%s' to type '%s'."):format(value.type(object), kind), path)
    end
    for _, name in ipairs(value.names(object)) do
       local lower = name:lower()
@@ -57,6 +84,8 @@ local function check_members(object, kind, path, context)
          unreadable(("Could not find member '%s' on object of type '%s'."):format(name, kind), path .. "."
             .. name,
             value.name_place(object, name))
+      elseif shapes[kind][lower] then
+         check_shape(object, name, shapes[kind][lower], path)
       end
    end
 end
@@ -89,7 +118,9 @@ end
 local function in_usual_case(object, kind)
    local out = {}
    for name, v in pairs(object) do
-      out[usual[kind][name:lower()] or name] = v
+      if v ~= value.null or name:lower() == "defaultvalue" or name:lower() == "value" then
+         out[usual[kind][name:lower()] or name] = v
+      end
    end
    value.layouts[out] = value.layouts[object]
    return out
@@ -179,6 +210,13 @@ end
 local function read_function(space, name, member, path, context)
    check_members(member, "TemplateFunctionMember", path, context)
    require_member(member, "output", path)
+   for i, parameter in ipairs(member.parameters or {}) do
+      if not value.is_object(parameter) or type(parameter.name) ~= "string"
+         or type(parameter.type) ~= "string" then
+         unreadable("Required properties 'name' and 'type' not found in JSON.",
+            ("%s.parameters[%d]"):format(path, i - 1))
+      end
+   end
    local found = {
       name = name, parameters = member.parameters or {}, output = member.output.value,
    }
@@ -225,14 +263,17 @@ function model.template(template, context)
    if not value.is_object(template) then
       unreadable("Error converting value to type 'Template'.", context.path)
    end
+   local given = template
    template = in_usual_case(template, "Template")
    context.modern = tostring(template.languageVersion or ""):find "^2" ~= nil
    context.profile = template.apiProfile
-   check_members(template, "Template", context.path, context)
+   check_members(given, "Template", context.path, context)
    check_schema(require_member(template, "$schema", context.path), context)
    require_member(template, "contentVersion", context.path)
    local resources = require_member(template, "resources", context.path)
-   if value.is_object(resources) and next(resources) ~= nil and not context.modern then
+   if type(resources) ~= "table" then
+      unreadable("Error converting value to type 'TemplateResource[]'.", context.path .. ".resources")
+   elseif value.is_object(resources) and next(resources) ~= nil and not context.modern then
       unreadable("Cannot deserialize the current JSON object into type 'TemplateResource[]' because the "
          .. "type requires a JSON array.", context.path .. ".resources", value.place(resources))
    end

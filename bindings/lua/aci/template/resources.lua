@@ -40,6 +40,17 @@ local function start_value(resource, v)
    return eval.json(v, eval.inside(resource.scope, { place = "start" }))
 end
 
+-- A member that must give a string, or nil when it is left out.
+local function start_string(resource, name)
+   local given = resource.raw[name]
+   local v = given ~= nil and start_value(resource, given) or nil
+   if v ~= nil and type(v) ~= "string" then
+      fault.raise("The %s property must be of type 'String'. The provided value is of type '%s'", name,
+         value.type(v))
+   end
+   return v
+end
+
 local function own_name(resource)
    local name = resource.raw.name
    name = name and start_value(resource, name)
@@ -74,8 +85,8 @@ local function set_name(resource, parent)
 end
 
 local function deployment_scope(resource, root)
-   local subscription = start_value(resource, resource.raw.subscriptionId)
-   local group = start_value(resource, resource.raw.resourceGroup)
+   local subscription = start_string(resource, "subscriptionId")
+   local group = start_string(resource, "resourceGroup")
    if not subscription and not group then
       return root.scope
    end
@@ -85,7 +96,7 @@ end
 
 local function scope_of(resource, parent)
    local root = resource.scope.root
-   local given = resource.raw.scope and start_value(resource, resource.raw.scope)
+   local given = start_string(resource, "scope")
    if given == nil then
       return parent and parent.base or deployment_scope(resource, root)
    elseif given == "/" then
@@ -175,7 +186,7 @@ local function add(list, raw, fields, parent, depth)
       set_id(resource, parent)
       set_condition(resource)
       check_deployment(resource)
-      resource.apiVersion = start_value(resource, raw.apiVersion)
+      resource.apiVersion = start_string(resource, "apiVersion")
       resource.existing = raw.existing == true or nil
    end)
    list[#list + 1] = resource
@@ -230,6 +241,10 @@ function add_all(list, raws, fields, parent, depth)
          deepest))
    end
    local by_symbol = value.is_object(raws)
+   if type(raws) ~= "table" then
+      fault.invalid(("The template resource '%s' is not valid: its resources must be an "
+         .. "array."):format(parent.name))
+   end
    for i, key in ipairs(by_symbol and value.names(raws) or raws) do
       local at = by_symbol and fields.path .. "." .. key or ("%s[%d]"):format(fields.path, i - 1)
       local raw = model.resource(by_symbol and raws[key] or key, at, fields.context)
