@@ -164,14 +164,23 @@ local function resource_of(req, scope)
    return resource
 end
 
+local OF_USERS = { refresh_token = true, password = true, authorization_code = true,
+   ["urn:ietf:params:oauth:grant-type:device_code"] = true, ["urn:ietf:params:oauth:grant-type:jwt-bearer"] = true }
+
+-- Nobody but applications can log in here: the other grants exist, but are not played.
+local function check_grant(req, grant)
+   if OF_USERS[grant] then
+      refuse(501, "not_implemented", ("The local cloud does not implement the grant type '%s'."):format(grant))
+   elseif grant ~= "client_credentials" then
+      deny(req, 70003, "unsupported_grant_type", "The app requested an unsupported grant type '%s'.", grant)
+   end
+end
+
 -- The claims of a client-credentials token for a resource.
 local function grant(req, resource)
    check_tenant(req)
    local form = check_form(req)
-   if form.grant_type ~= "client_credentials" then
-      deny(req, 70003, "unsupported_grant_type", "The app requested an unsupported grant type '%s'.",
-         form.grant_type)
-   end
+   check_grant(req, form.grant_type)
    local wanted = resource and form.resource or form.scope
    if (wanted or "") == "" then
       deny(req, 900144, "invalid_request", "The request body must contain the following parameter: '%s'.",

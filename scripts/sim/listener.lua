@@ -44,12 +44,14 @@ local function listen(cloud, name, options)
 end
 
 local function hand_over(cloud, request, plain)
-   local reply = cloud.router:handle {
+   local reply, dropped = cloud.router:handle {
       method = request.method, host = request.host, target = request.target, headers = request.headers,
       raw = request, plain = plain,
    }
    if reply then
       request:respond(reply.status, reply.headers, reply.body)
+   elseif dropped then
+      request:close()
    end
    cloud:schedule()
 end

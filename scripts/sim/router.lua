@@ -284,7 +284,7 @@ end
 --- Answers one request. `fields` as in sim/request.lua.
 -- @return { status, headers, body }; body is a string, { file = path }
 --    or nil. nil when the handler has answered
--- through req.raw itself (it returned nothing).
+-- through req.raw itself (it returned nothing), or when a planted fault drops the connection: then also true.
 function methods:handle(fields)
    local req = request.new(fields)
    req.cloud, req.state = self.cloud, self.cloud.state
@@ -301,7 +301,7 @@ function methods:handle(fields)
    if not req.inside then
       self.cloud.requests:note(req, status or req.status or 200, began)
    end
-   return reply
+   return reply, req.dropped
 end
 
 return router
