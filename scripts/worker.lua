@@ -12,7 +12,8 @@ local options = cli.parse(arg, {
    options = {
       queue    = { short = "q", value = "NAME", help = "the work queue (default the setting queue)" },
       limit    = { value = "N", number = true, help = "at most so many runs at once (default 10)" },
-      interval = { value = "SECONDS", number = true, help = "how often the queue is asked (default 15)" },
+      interval = { value = "SECONDS", number = true,
+         help = "how often the queue is asked (default 15; 1 on this machine's own Prefect)" },
    },
 })
 
@@ -28,7 +29,9 @@ local function say(format, ...)
 end
 
 local api = prefect.connect(settings)
-local interval = options.interval or tonumber(os.getenv "PREFECT_AGENT_QUERY_INTERVAL") or 15
+-- To ask this machine costs nothing.
+local own = api.url:find "^http://127%.0%.0%.1[:/]" ~= nil
+local interval = options.interval or tonumber(os.getenv "PREFECT_AGENT_QUERY_INTERVAL") or own and 1 or 15
 local agent = worker.new { api = api, config = settings, say = say, watch = math.min(interval, 5) }
 
 local busy, count, draining = {}, 0, false
@@ -42,18 +45,29 @@ local function serve(run)
    end)
 end
 
-local function poll(queue)
+-- The queue is looked up anew every half minute: somebody may have made it again.
+local queue, looked = nil, 0
+
+local function current_queue()
+   if not queue or clock.monotonic() - looked > 30 then
+      queue, looked = api:put_queue(queue_name), clock.monotonic()
+   end
+   return queue
+end
+
+local function poll()
    local room = limit - count
    if room <= 0 then return end
-   for _, run in ipairs(api:due_runs(queue, { limit = room, ahead = interval })) do
+   for _, run in ipairs(api:due_runs(current_queue(), { limit = room, ahead = interval })) do
       if not busy[run.id] then serve(run) end
    end
 end
 
 -- A server that is away for a while is waited for, ever more patiently.
 local function look(misses)
-   local ok, err = pcall(function() poll(api:put_queue(queue_name)) end)
+   local ok, err = pcall(poll)
    if ok then return 0 end
+   queue = nil
    if require("aci.error").is(err, "interrupted") then error(err, 0) end
    say("the queue could not be asked: %s", tostring(err))
    return misses + 1

@@ -1,5 +1,5 @@
---- Everything that the Prefect API keeps, as one table: a kind, an id, a parent, a name, a time to sort
--- and filter by, and the body as the API shows it. `private` is for block data, which may be secret.
+--- Everything that the Prefect API keeps, as one table: a kind, an id, a parent, a name, a run's state, a
+-- time to sort and filter by, and the body as the API shows it. `private` is for block data, which may be secret.
 local clock  = require "aci.clock"
 local crypto = require "aci.crypto"
 local json   = require "aci.json"
@@ -8,10 +8,10 @@ local objects = {}
 
 objects.schema = {
    [[CREATE TABLE IF NOT EXISTS prefect (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
-     kind TEXT NOT NULL, parent TEXT, name TEXT, at REAL, body TEXT NOT NULL, private TEXT)]],
+     kind TEXT NOT NULL, parent TEXT, name TEXT, state TEXT, at REAL, body TEXT NOT NULL, private TEXT)]],
    "CREATE INDEX IF NOT EXISTS prefect_named ON prefect (kind, parent, name)",
    "CREATE INDEX IF NOT EXISTS prefect_name ON prefect (kind, name)",
-   "CREATE INDEX IF NOT EXISTS prefect_at ON prefect (kind, at)",
+   "CREATE INDEX IF NOT EXISTS prefect_state ON prefect (kind, state)",
 }
 
 --- A time as Prefect 2 writes it.
@@ -36,8 +36,9 @@ end
 function objects.add(state, fields)
    local body, now = fields.body, objects.time()
    body.id, body.created, body.updated = fields.id or crypto.uuid4(), now, now
-   state.db:run("INSERT INTO prefect (id, kind, parent, name, at, body, private) VALUES (?,?,?,?,?,?,?)",
-      body.id, fields.kind, fields.parent, value(fields.name or body.name), fields.at, json.encode(body),
+   state.db:run("INSERT INTO prefect (id, kind, parent, name, state, at, body, private) VALUES (?,?,?,?,?,?,?,?)",
+      body.id, fields.kind, fields.parent, value(fields.name or body.name), value(body.state_type), fields.at,
+      json.encode(body),
       fields.private and json.encode(json.object(fields.private)))
    return objects.get(state, fields.kind, body.id)
 end
@@ -45,8 +46,8 @@ end
 --- Writes an object back after its body (or at, private) was changed.
 function objects.save(state, row)
    row.body.updated = objects.time()
-   state.db:run("UPDATE prefect SET name = ?, at = ?, body = ?, private = ? WHERE id = ?",
-      value(row.body.name), row.at, json.encode(row.body),
+   state.db:run("UPDATE prefect SET name = ?, state = ?, at = ?, body = ?, private = ? WHERE id = ?",
+      value(row.body.name), value(row.body.state_type), row.at, json.encode(row.body),
       row.private and json.encode(json.object(row.private)), row.id)
    return row
 end
@@ -73,6 +74,13 @@ function objects.list(state, kind, parent)
    else
       rows = state.db:rows("SELECT * FROM prefect WHERE kind = ? ORDER BY seq", kind)
    end
+   for _, row in ipairs(rows) do show(row) end
+   return rows
+end
+
+--- The runs of a kind in one state, oldest first.
+function objects.in_state(state, kind, state_type)
+   local rows = state.db:rows("SELECT * FROM prefect WHERE kind = ? AND state = ? ORDER BY seq", kind, state_type)
    for _, row in ipairs(rows) do show(row) end
    return rows
 end

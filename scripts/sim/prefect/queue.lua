@@ -71,31 +71,36 @@ function queue.polled(state, row)
    objects.save(state, row)
 end
 
-local function due(run, before)
-   return run.body.state_type == "SCHEDULED" and (not before or (run.at or 0) <= before)
+--- The runs of a queue that hold one of its slots.
+local function busy(state, row)
+   local count = 0
+   for _, kind in ipairs { "PENDING", "RUNNING" } do
+      for _, run in ipairs(objects.in_state(state, "flow_run", kind)) do
+         if run.body.work_queue_id == row.id then count = count + 1 end
+      end
+   end
+   return count
 end
 
-local function busy(run)
-   return run.body.state_type == "PENDING" or run.body.state_type == "RUNNING"
+local function room_of(state, row)
+   local slots = row.body.concurrency_limit
+   return slots == json.null and math.maxinteger or math.max(0, slots - busy(state, row))
 end
 
 --- The scheduled runs of a queue that are due before a time, earliest first, within its limit.
 function queue.due(state, row, before, limit)
    if row.body.is_paused then return {} end
-   local found, taken = {}, 0
-   for _, run in ipairs(objects.list(state, "flow_run")) do
-      if run.body.work_queue_id == row.id then
-         if due(run, before) then found[#found + 1] = run end
-         if busy(run) then taken = taken + 1 end
+   local found = {}
+   for _, run in ipairs(objects.in_state(state, "flow_run", "SCHEDULED")) do
+      if run.body.work_queue_id == row.id and (not before or (run.at or 0) <= before) then
+         found[#found + 1] = run
       end
    end
    table.sort(found, function(a, b)
       if a.at == b.at then return a.seq < b.seq end
       return (a.at or 0) < (b.at or 0)
    end)
-   local slots = row.body.concurrency_limit
-   local room = slots ~= json.null and math.max(0, slots - taken) or #found
-   return table.move(found, 1, math.min(#found, room, limit or #found), 1, {})
+   return table.move(found, 1, math.min(#found, room_of(state, row), limit or #found), 1, {})
 end
 
 return queue

@@ -66,6 +66,21 @@ return function(t)
       assert.equal(404, refused("POST", path:format(NOBODY), {}).status)
    end)
 
+   check("offers no more runs than the queue's limit has room for", function()
+      local name = unique "queue"
+      local queue = raw("POST", "/work_queues/", { name = name, concurrency_limit = 1 })
+      local made = deploy { work_queue_name = name }
+      local first = api:create_run(made.id)
+      local second = api:create_run(made.id)
+      assert.same({ 1, first.id }, { #api:due_runs(queue), api:due_runs(queue)[1].id })
+      states(first.id, "PENDING")
+      assert.equal(0, #api:due_runs(queue))
+      states(first.id, "RUNNING", "COMPLETED")
+      assert.equal(second.id, api:due_runs(queue)[1].id)
+      raw("PATCH", "/work_queues/" .. queue.id, { is_paused = true })
+      assert.equal(0, #api:due_runs(queue))
+   end)
+
    check("makes a queue once", function()
       local name = unique "queue"
       local queue = api:put_queue(name)
