@@ -108,7 +108,8 @@ end
 --- A route for a blob that exists: handler(req, blob).
 local function of_blob(pattern, options, handler)
    route(pattern, options, function(req)
-      return handler(req, words.unless(data.blob(req.state, req.container_key, req.params.name), "BlobNotFound"))
+      local found = data.blob(req.state, req.container_key, req.params.name)
+      return handler(req, words.unless(found, "BlobNotFound"))
    end)
 end
 
@@ -178,12 +179,12 @@ local function describe_container(req)
 end
 
 local CONTAINER_READ = { action = READ, public = "Container" }
-route("GET|HEAD " .. CONTAINER, { query = { restype = "container" }, right = CONTAINER_READ }, describe_container)
-route("GET|HEAD " .. CONTAINER, { query = { restype = "container", comp = "metadata" }, right = CONTAINER_READ },
+local OF_METADATA = { restype = "container", comp = "metadata" }
+route("GET|HEAD " .. CONTAINER, { query = { restype = "container" }, right = CONTAINER_READ },
    describe_container)
+route("GET|HEAD " .. CONTAINER, { query = OF_METADATA, right = CONTAINER_READ }, describe_container)
 
-route("PUT " .. CONTAINER, { query = { restype = "container", comp = "metadata" }, right = { action = WRITE } },
-   function(req)
+route("PUT " .. CONTAINER, { query = OF_METADATA, right = { action = WRITE } }, function(req)
    local body = req.container.body
    body.etag, body.properties.lastModifiedTime = data.etag(), clock.iso(clock.now())
    body.properties.metadata = write.metadata(req)
@@ -210,7 +211,8 @@ local READING = { sas = "r", data = "read", public = "Blob" }
 -- With c alone a SAS may write what is new, not write over what is there.
 local function may_replace(req)
    if req.sas and not req.sas:find "w" then
-      words.unless(not data.blob(req.state, req.container_key, req.params.name), "AuthorizationPermissionMismatch")
+      words.unless(not data.blob(req.state, req.container_key, req.params.name),
+         "AuthorizationPermissionMismatch")
    end
 end
 

@@ -112,8 +112,8 @@ end
 --- 401 with the challenge of the service, which is not quoted.
 local function challenge(req, code, detail)
    words.refuse(code, { detail = detail and { { "AuthenticationErrorDetail", detail } }, headers = {
-      ["WWW-Authenticate"] = ("Bearer authorization_uri=https://login.microsoftonline.com/%s/oauth2/authorize "
-         .. "resource_id=https://storage.azure.com"):format(tokens.tenant(req.state)) } })
+      ["WWW-Authenticate"] = ("Bearer authorization_uri=https://login.microsoftonline.com/%s/oauth2"
+         .. "/authorize resource_id=https://storage.azure.com"):format(tokens.tenant(req.state)) } })
 end
 
 local PROBLEMS = {

@@ -180,7 +180,8 @@ end
 local function container_element(row, with_metadata)
    local p = row.body.properties
    return "<Container>" .. name_element(row.name) .. properties_element {
-      { "Last-Modified", clock.http_date(clock.parse_iso(p.lastModifiedTime)) }, { "Etag", bare(row.body.etag) },
+      { "Last-Modified", clock.http_date(clock.parse_iso(p.lastModifiedTime)) },
+      { "Etag", bare(row.body.etag) },
       { "LeaseStatus", "unlocked" }, { "LeaseState", "available" },
       { "DefaultEncryptionScope", "$account-encryption-key" }, { "DenyEncryptionScopeOverride", "false" },
       { "HasImmutabilityPolicy", "false" }, { "HasLegalHold", "false" },

@@ -69,7 +69,8 @@ read.PROPERTIES = PROPERTIES
 function read.describe(blob)
    local headers = {
       ETag = blob.etag, ["Last-Modified"] = clock.http_date(blob.modified), ["Accept-Ranges"] = "bytes",
-      ["x-ms-blob-type"] = "BlockBlob", ["x-ms-lease-status"] = "unlocked", ["x-ms-lease-state"] = "available",
+      ["x-ms-blob-type"] = "BlockBlob", ["x-ms-lease-status"] = "unlocked",
+      ["x-ms-lease-state"] = "available",
       ["x-ms-creation-time"] = clock.http_date(blob.created), ["x-ms-server-encrypted"] = "true",
    }
    for key, header in pairs(PROPERTIES) do

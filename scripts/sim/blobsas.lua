@@ -5,8 +5,8 @@ local words = require "sim.blobwords"
 local sas = {}
 
 local ORDER = "racwdxyltfmei"
-local SIGNED = { "sp", "st", "se", false, "si", "sip", "spr", "sv", "sr", false, "ses", "rscc", "rscd", "rsce",
-   "rscl", "rsct" }
+local SIGNED = { "sp", "st", "se", false, "si", "sip", "spr", "sv", "sr", false, "ses", "rscc", "rscd",
+   "rsce", "rscl", "rsct" }
 local OTHERS = { skoid = "user delegation SAS", ss = "account SAS", si = "stored access policies",
    sr = "SAS of this kind" }
 
@@ -40,8 +40,8 @@ local function check_times(query)
    if not to or query.st and not from then
       failed("A time of the SAS is missing or malformed.")
    elseif now > to or from and now < from then
-      failed(("Signature not valid in the specified time frame: Start [%s] - Expiry [%s] - Current [%s]"):format(
-         query.st or "", query.se, clock.http_date(now)))
+      failed(("Signature not valid in the specified time frame: Start [%s] - Expiry [%s] - Current [%s]")
+         :format(query.st or "", query.se, clock.http_date(now)))
    end
 end
 

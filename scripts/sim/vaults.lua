@@ -272,6 +272,10 @@ local function put_secret(req, r)
    local given = type(r.body.properties) == "table" and r.body.properties or {}
    local attributes = type(given.attributes) == "table" and given.attributes or {}
    local vault = r.parent:match "[^/]+$"
+   local known = vaultsecrets.name(req.state, vault, r.name)
+   refuse.when(known and known.standing ~= "live", 409, "Conflict",
+      ("Secret %s is currently in a deleted but recoverable state, and its name cannot be reused; in this "
+         .. "state, the secret can only be recovered or purged."):format(r.name))
    local added = vaultsecrets.add(req.state, vault, r.name, { value = given.value, tags = r.tags,
       content_type = value_or(given.contentType), enabled = attributes.enabled,
          nbf = value_or(attributes.nbf),
