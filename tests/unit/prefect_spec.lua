@@ -151,6 +151,15 @@ describe("aci.prefect's requests", function()
       assert.equal("not_found", refusal(api.request, api, "GET", "/x").kind)
    end)
 
+   it("tells an absent thing from an address that is not the API", function()
+      local api = client { { status = 404, body = '{"detail":"Flow not found"}' } }
+      assert.is_nil(api:flow "x")
+      api = client { { status = 404, body = '{"detail":"Not Found"}' } }
+      assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
+      api = client { { status = 200, body = "<html>" } }
+      assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
+   end)
+
    it("reads all pages", function()
       local function page(n)
          local list = json.array {}

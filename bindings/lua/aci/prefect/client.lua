@@ -109,12 +109,10 @@ function client:request(method, path, options)
    options = options or {}
    local response, err = exchange(self, method, path, options)
    if not response then error(err, 0) end
-   if response.status == 404 and options.missing then return nil, 404 end
+   if response.status == 404 and options.missing and errors.is_absent(response) then return nil, 404 end
    if response.status >= 300 then errors.raise(response, method, self.url .. path) end
    if #response.body == 0 then return nil, response.status end
-   local body = assert(json.decode(response.body))
-   if body == json.null then body = nil end
-   return body, response.status
+   return errors.body(response, method, self.url .. path), response.status
 end
 
 --- All pages of a `POST .../filter`.

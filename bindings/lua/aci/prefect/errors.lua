@@ -47,10 +47,26 @@ function errors.detail(response)
    return said and tostring(said) or ("status " .. response.status)
 end
 
---- A route's own 404 is an answer; the router's "Not Found" means that this is not the API.
+-- A route's own 404 is an answer; the router's means that this is not the API.
+local NO_ROUTE = "Not Found"
+
+--- True when a 404 says that a thing is absent, not that there is no such route.
+function errors.is_absent(response)
+   return errors.detail(response) ~= NO_ROUTE
+end
+
 local function advice(status, detail)
-   if status == 404 and detail ~= "Not Found" then return nil end
+   if status == 404 and detail ~= NO_ROUTE then return nil end
    return ADVICE[status]
+end
+
+--- The decoded body of a good answer. A server's own pages answer any address with HTML.
+function errors.body(response, method, url)
+   local body = json.decode(response.body)
+   if body == json.null then return nil end
+   if body ~= nil then return body end
+   fail.raise { kind = "server", code = "prefect_not_json", status = response.status, method = method, url = url,
+      message = "Prefect: the answer is not JSON", advice = ADVICE[404] }
 end
 
 function errors.raise(response, method, url)
