@@ -320,6 +320,18 @@ describe("template.error_body", function()
 end)
 
 describe("template.evaluate", function()
+   it("completes what it is told of the surroundings, in a copy", function()
+      local subscription, place = { subscriptionId = "s1" }, { name = "rg" }
+      local options = { subscription = subscription, tenant = "t1", resource_group = place }
+      local function get(text)
+         return template.expression(text, options)
+      end
+      assert.equal("/subscriptions/s1", get "[subscription().id]")
+      assert.equal("t1", get "[subscription().tenantId]")
+      assert.equal("/subscriptions/s1/resourceGroups/rg", get "[resourceGroup().id]")
+      assert.same({ { subscriptionId = "s1" }, { name = "rg" } }, { subscription, place })
+   end)
+
    it("raises for options that don't exist", function()
       assert.has_error(function() template.evaluate({}, { subscripton = "x" }) end, "unknown option "
          .. "'subscripton'")

@@ -1,32 +1,15 @@
 -- aci.template: ARM templates read, checked and evaluated as Azure does it. See meta/template.lua.
-local errors = require "aci.error"
-local eval = require "aci.template.eval"
-local fault = require "aci.template.fault"
 local hash = require "aci.template.hash"
-local plan = require "aci.template.plan"
-local reader = require "aci.template.reader"
-local value = require "aci.template.value"
 
 local template = {}
 
--- nil and the public error for one of our faults; anything else goes on up.
-local function answer(ok, ...)
-   if ok then
-      return ...
-   end
-   local err = ...
-   if not fault.is(err) then
-      error(err, 0)
-   end
-   return nil, errors.new {
-      kind = "invalid", status = 400, code = err.code or "InvalidTemplate", message = err.text,
-         details = err.details,
-      info = err.info,
-   }
+-- The evaluator is loaded at its first use: most programs only ask for a name's unique part.
+local function part(name)
+   return require("aci.template." .. name)
 end
 
 function template.read(text, options)
-   return reader.read(text, not (options and options.strict))
+   return part "reader".read(text, not (options and options.strict))
 end
 
 local function checked(options, known)
@@ -44,82 +27,21 @@ for name in ("parameters subscription tenant resource_group management_group dep
    known_options[name] = true
 end
 
-local function subscription_of(given, tenant)
-   if type(given) ~= "string" then
-      return given
-   end
-   return value.object("id", "/subscriptions/" .. given, "subscriptionId", given, "tenantId", tenant,
-      "displayName", given)
-end
-
-local function group_of(given, subscription)
-   if type(given) == "string" then
-      given = value.object("name", given)
-   end
-   if given and not given.id then
-      assert(subscription, "a resource group needs a subscription")
-      given.id = ("/subscriptions/%s/resourceGroups/%s"):format(subscription.subscriptionId, given.name)
-   end
-   return given
-end
-
-local function place_of(root)
-   if root.resource_group then
-      return "group", root.resource_group.id
-   elseif root.subscription then
-      return "subscription", "/subscriptions/" .. root.subscription.subscriptionId
-   elseif root.management_group then
-      return "management group", "/providers/Microsoft.Management/managementGroups/"
-         .. root.management_group.name
-   end
-   return "tenant", ""
-end
-
-local function new_guid()
-   return require("aci.crypto").uuid4()
-end
-
-local function root_of(options)
-   local tenant = options.tenant
-   local root = {
-      management_group = options.management_group, reference = options.reference, list = options.list,
-      secret = options.secret, zones = options.zones, environment = options.environment,
-      now = options.now or os.time, new_guid = options.new_guid or new_guid,
-      tenant = type(tenant) == "string" and value.object("tenantId", tenant) or tenant,
-      deployment = options.deployment or value.object("name", "deployment", "properties", {}),
-   }
-   root.subscription = subscription_of(options.subscription, root.tenant and root.tenant.tenantId)
-   root.resource_group = group_of(options.resource_group, root.subscription)
-   root.kind, root.scope = place_of(root)
-   return root
-end
-
 function template.evaluate(tpl, options)
-   local root = root_of(checked(options or {}, known_options))
+   local fault, root = part "fault", part "root".new(checked(options or {}, known_options))
    local context = { path = options and options.path or "properties.template", scope_kind = root.kind,
       any_scope = options and options.any_scope }
-   return answer(pcall(plan.build, tpl, options and options.parameters, root, context))
-end
-
--- plan:resource(i), plan:outputs(): the public, non-raising forms.
-local Plan = plan
-
-function Plan:resource(i)
-   return answer(pcall(self.late_resource, self, i))
-end
-
-function Plan:outputs()
-   return answer(pcall(self.late_outputs, self))
+   return fault.answer(pcall(part "plan".build, tpl, options and options.parameters, root, context))
 end
 
 function template.expression(text, options)
    options = options or {}
-   local root = root_of(checked(options, known_options))
+   local value, root = part "value", part "root".new(checked(options, known_options))
    local given = options.parameters or {}
    local scope = { root = root, place = "output", loops = {}, parameters = function(name)
       return (value.member(given, name))
    end }
-   return answer(pcall(eval.string, text, scope))
+   return part "fault".answer(pcall(part "eval".string, text, scope))
 end
 
 local function strings(...)
@@ -140,7 +62,7 @@ function template.guid(...)
 end
 
 function template.hash(tpl)
-   local v = hash.murmur(value.json(tpl))
+   local v = hash.murmur(part "value".json(tpl))
    local tens = (v >> 1) // 5 -- v is unsigned
    return (tens > 0 and tostring(tens) or "") .. tostring(v - tens * 10)
 end

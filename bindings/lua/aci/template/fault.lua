@@ -1,5 +1,7 @@
 -- How a template's fault travels inside the evaluator: raised as one table of our own, caught at the
 -- public functions, and only there turned into an aci.error with the service's code and wrapping.
+local errors = require "aci.error"
+
 local fault = {}
 
 local mark = {}
@@ -70,6 +72,22 @@ function fault.invalid(text, place, path)
          info = { lineNumber = line, linePosition = column, path = path or "" },
       } },
    })
+end
+
+--- The results of a pcall as the public functions give them: nil and an aci.error for one of our
+--- faults; any other error goes on up.
+function fault.answer(ok, ...)
+   if ok then
+      return ...
+   end
+   local err = ...
+   if not fault.is(err) then
+      error(err, 0)
+   end
+   return nil, errors.new {
+      kind = "invalid", status = 400, code = err.code or "InvalidTemplate", message = err.text,
+      details = err.details, info = err.info,
+   }
 end
 
 return fault

@@ -86,26 +86,30 @@ function plan.build(template, supplied, root, context)
    return self
 end
 
---- Resource i with everything evaluated; its dependencies must be there. Returns the entry.
-function plan:late_resource(i)
+local function complete(self, i)
    local resource, entry = self.ordered[i], self.resources[i]
-   if not entry then
-      error(("a plan of %d resources has no resource %s"):format(#self.resources, tostring(i)), 3)
-   elseif not entry.unknown then
-      return entry
-   end
    entry.body = fault.dress(function(err)
       fault.final("InvalidTemplate", ("Unable to process template language expressions for resource '%s' "
-         .. "%s. '%s'"):format(
-         resource.id, fault.at(resource.place), err.text))
+         .. "%s. '%s'"):format(resource.id, fault.at(resource.place), err.text))
    end, bodies.evaluate, resource, true)
    entry.unknown = false
    return entry
 end
 
+--- Resource i with everything evaluated; its dependencies must be there. Returns the entry.
+function plan:resource(i)
+   local entry = self.resources[i]
+   if not entry then
+      error(("a plan of %d resources has no resource %s"):format(#self.resources, tostring(i)), 2)
+   elseif not entry.unknown then
+      return entry
+   end
+   return fault.answer(pcall(complete, self, i))
+end
+
 --- The outputs, when every resource is there.
-function plan:late_outputs()
-   return outputs.evaluate(self.template, eval.inside(self.scope, { place = "output" }))
+function plan:outputs()
+   return fault.answer(pcall(outputs.evaluate, self.template, eval.inside(self.scope, { place = "output" })))
 end
 
 return plan
