@@ -29,7 +29,9 @@ local function check_query(req)
       end
    end
    local comp, restype = (query.comp or ""):lower(), (query.restype or ""):lower()
-   if comp ~= "" and (" " .. FOREIGN.comp .. " "):find(" " .. comp .. " ", 1, true) then
+   if req.params.name == "" and not req.raw_path:find("/", 2, true) then
+      words.not_here "blobs of $root without its name"
+   elseif comp ~= "" and (" " .. FOREIGN.comp .. " "):find(" " .. comp .. " ", 1, true) then
       words.not_here("comp=" .. query.comp)
    elseif comp ~= "" and not COMPS[comp] then
       words.bad_query("comp", query.comp)

@@ -90,7 +90,9 @@ function write.receive(req, column)
    local code = not size and "InvalidInput" or md5 and md5 ~= taken.md5 and "Md5Mismatch"
       or crc and crypto.base64(crc) ~= taken.crc and "Crc64Mismatch"
    if code then
-      req.cloud:log("blob upload: %s", tostring(err or code))
+      if err then
+         req.cloud:log("a blob's upload was cut short: %s", tostring(err))
+      end
       fs.remove(path)
       words.refuse(code, { detail = code == "Md5Mismatch" and { { "UserSpecifiedMd5", crypto.base64(md5) },
          { "ServerCalculatedMd5", crypto.base64(taken.md5) } } or nil })

@@ -144,11 +144,12 @@ end
 
 local function find_route(site, req)
    local tight = squeezed(req.segments)
+   local whole = req.path == "/" and tight or req.segments
    for _, route in ipairs(site.routes) do
       if route.verbs[req.method] and meets(route, req.query) then
          local params = {}
          local exact = route.service.exact
-         if match(route.segments, exact and req.segments or tight, route.service.fold, params, 1, 1) then
+         if match(route.segments, exact and whole or tight, route.service.fold, params, 1, 1) then
             return route, params
          end
       end
