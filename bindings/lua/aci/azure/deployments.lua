@@ -93,13 +93,36 @@ local function explain(self, group, name, err)
    return fault.new(causes, { method = err.method, url = err.url, request_id = err.request_id })
 end
 
+local ended = { Succeeded = true, Failed = true, Canceled = true }
+
+--- Waits until the deployment of that name, if there is one, has ended.
+local function wait_out(self, group, name)
+   while true do
+      local deployment = self:deployment(group, name)
+      if not deployment or ended[deployment.properties.provisioningState] then return end
+      task.sleep((self.config.poll or { first = 1 }).first)
+   end
+end
+
+--- Starts a deployment. One of that name that still runs (a set-up that was killed began it) is waited for:
+-- Azure refuses a second one beside it.
+local function begin(self, group, name, request)
+   for _ = 1, 3 do
+      local ok, begun = pcall(self.start, self, "PUT", deployment_id(self, group, name), request)
+      if ok then return begun end
+      if type(begun) ~= "table" or begun.code ~= "DeploymentActive" then error(begun, 0) end
+      wait_out(self, group, name)
+   end
+   return self:start("PUT", deployment_id(self, group, name), request)
+end
+
 --- Deploys a template to a group and waits; gives the deployment (`properties.outputs`). `options`:
 -- `parameters` (name to value, secrets allowed), `mode` ("Incremental"), `progress` (called with an operation
 -- as `deployment_operations` gives it, whenever the state of a resource changes), `timeout`.
 function deployments:deploy(group, name, template, options)
    options = options or {}
    local seen = {}
-   local begun = self:start("PUT", deployment_id(self, group, name), {
+   local begun = begin(self, group, name, {
       body = body_of(template, options.parameters, options.mode or "Incremental"), headers = json_type,
       timeout = options.timeout,
       on_poll = options.progress and function() tell(self, group, name, options.progress, seen) end,
@@ -128,7 +151,7 @@ function deployments:cancel_deployment(group, name)
    repeat
       local deployment = self:deployment(group, name)
       local state = deployment and deployment.properties.provisioningState
-      local over = not deployment or state == "Canceled" or state == "Succeeded" or state == "Failed"
+      local over = not deployment or ended[state]
       if not over then task.sleep((self.config.poll or { first = 1 }).first) end
    until over
 end

@@ -1,6 +1,7 @@
 --- A resource of ARM, declared by `c.azure:resource(type, name, body)`. It is known as ours by its tag;
 -- types that take none by their id under a parent that is ours.
 local compare = require "aci.step.compare"
+local task = require "aci.task"
 
 local arm = {}
 
@@ -29,7 +30,18 @@ end
 
 function arm.label(thing) return ("%s %s"):format(thing.type, thing.title or thing.name) end
 
-function arm.read(c, thing) return c.azure:get(thing.id, thing.version) end
+local growing = { Creating = true, Updating = true, Accepted = true, RegisteringDns = true, ResolvingDns = true }
+
+--- A resource that is still being made (a set-up that was killed began it) is waited for: until then it
+-- can be seen, but not used.
+function arm.read(c, thing)
+   local body = c.azure:get(thing.id, thing.version)
+   while body and growing[(body.properties or {}).provisioningState] do
+      task.sleep((c.config.poll or { first = 1 }).first)
+      body = c.azure:get(thing.id, thing.version)
+   end
+   return body
+end
 
 function arm.differs(c, thing, current)
    return compare.changes(authored(c, thing, nil), current, thing.skip)
