@@ -158,6 +158,16 @@ describe("aci.keyvault", function()
       http:finished()
    end)
 
+   it("sets a secret whose purge or recovery still goes on as soon as it can", function()
+      local vault, http = connect {
+         { "PUT " .. V .. "/secrets/s", 409, refused("Conflict", "busy", "ObjectIsBeingDeleted") },
+         { "PUT " .. V .. "/secrets/s", 409, refused("Conflict", "busy", "ObjectIsBeingRecovered") },
+         { "PUT " .. V .. "/secrets/s", 200, bundle "new" },
+      }
+      assert.equal(VERSION, vault:set("s", "new").version)
+      http:finished()
+   end)
+
    it("raises other conflicts of a purge", function()
       local vault = connect { { "DELETE " .. V .. "/deletedsecrets/s", 409, refused("Conflict", "no") } }
       assert.equal("conflict", failure(vault.purge, vault, "s").kind)

@@ -127,16 +127,6 @@ function Vault:find(name, version)
    return bundle(response.data)
 end
 
---- Sets a secret: always a new version. `options`: content_type, tags, attributes. Gives what secret() gives.
-function Vault:set(name, value, options)
-   options = options or {}
-   return bundle(send(self, {
-      method = "PUT", url = path("secrets", name), secret_body = true,
-      json = { value = secret.is(value) and value or secret.new(value), contentType = options.content_type,
-         tags = options.tags, attributes = options.attributes },
-   }).data)
-end
-
 --- All items of a list through its pages; each page may be challenged, so aci.rest's pages() does not do.
 local function pages(self, kind, shape)
    local items = {}
@@ -200,24 +190,43 @@ function Vault:recover(name)
    end)
 end
 
+local passing = { ObjectIsBeingDeleted = true, ObjectIsBeingRecovered = true }
+
 local function is_busy(response)
    for _, cause in ipairs(fault.causes(fault.text(response))) do
-      if cause.inner == "ObjectIsBeingDeleted" or cause.code == "ObjectIsBeingDeleted" then return true end
+      if passing[cause.inner] or passing[cause.code] then return true end
    end
    return false
 end
 
---- Purges a deleted secret for good. True when there was one.
-function Vault:purge(name)
-   local request = { method = "DELETE", url = path("deletedsecrets", name),
-      accept = { [404] = true, [409] = true } }
+--- Sends a request that may come while an earlier deletion, purge or recovery still goes on: then it is tried
+-- again. Raises other conflicts.
+local function send_when_free(self, what, request)
    local response
-   wait_until(self, "the purge of " .. name, function()
+   request.accept = request.accept or {}
+   request.accept[409] = true
+   wait_until(self, what, function()
       response = send(self, request)
-      return not (response.status == 409 and is_busy(response))
+      return response.status ~= 409 or not is_busy(response)
    end)
    if response.status == 409 then self.client:refuse(request, response) end
-   return response.status ~= 404
+   return response
+end
+
+--- Sets a secret: always a new version. `options`: content_type, tags, attributes. Gives what secret() gives.
+function Vault:set(name, value, options)
+   options = options or {}
+   return bundle(send_when_free(self, "setting " .. name, {
+      method = "PUT", url = path("secrets", name), secret_body = true,
+      json = { value = secret.is(value) and value or secret.new(value), contentType = options.content_type,
+         tags = options.tags, attributes = options.attributes },
+   }).data)
+end
+
+--- Purges a deleted secret for good. True when there was one.
+function Vault:purge(name)
+   return send_when_free(self, "the purge of " .. name, { method = "DELETE",
+      url = path("deletedsecrets", name), accept = { [404] = true } }).status ~= 404
 end
 
 return keyvault
