@@ -4,6 +4,8 @@
 -- Members that services use: state, home, strict, prefect ("2" or "3"), ports (once it listens), router,
 -- faults, requests, and the methods below.
 local clock     = require "aci.clock"
+local crypto    = require "aci.crypto"
+local errors    = require "aci.error"
 local fs        = require "aci.fs"
 local json      = require "aci.json"
 local task      = require "aci.task"
@@ -18,21 +20,50 @@ local cloud = {}
 local methods = {}
 methods.__index = methods
 
-local function mount(self)
+-- The services that are there, in their order.
+local function services()
+   local found = {}
    for _, name in ipairs(require "sim.services") do
       if package.searchpath("sim." .. name, package.path) then
-         local service = require("sim." .. name)
-         if service.schema then
-            for _, statement in ipairs(type(service.schema) == "table" and service.schema or {
-               service.schema }) do
-               self.state:schema(statement)
-            end
-         end
-         for kind, run in pairs(service.jobs) do
-            self.jobs[kind] = run
-         end
-         self.router:mount(service)
+         found[#found + 1] = require("sim." .. name)
       end
+   end
+   return found
+end
+
+local function statements_of(service)
+   return type(service.schema) == "table" and service.schema or { service.schema }
+end
+
+-- A state that was made with other tables cannot be read; nobody's data is thrown away unasked.
+local function check_tables(self, list)
+   local parts = {}
+   for _, service in ipairs(list) do
+      for _, statement in ipairs(statements_of(service)) do
+         parts[#parts + 1] = statement
+      end
+   end
+   local mark = crypto.hex(crypto.sha256(table.concat(parts, ";")))
+   local found = self.state:setting "tables"
+   if found and found ~= mark then
+      errors.raise { kind = "conflict", code = "OtherVersion",
+         message = "the state in " .. tostring(self.home) .. " was made by another version of acihost",
+         advice = "acihost sim.lua reset forgets it and begins anew" }
+   end
+   self.state:setting("tables", mark)
+end
+
+local function mount(self)
+   local list = services()
+   check_tables(self, list)
+   for _, service in ipairs(list) do
+      for _, statement in ipairs(statements_of(service)) do
+         self.state:schema(statement)
+      end
+      for kind, run in pairs(service.jobs) do
+         self.jobs[kind] = run
+      end
+      self.router:mount(service)
    end
 end
 

@@ -201,6 +201,7 @@ route("PUT", "", { action = "write" }, function(req, group, row)
       req.state:delete_resource(id)
       deploying.forget(req.state, row.id)
    end
+   deploying.forget(req.state, id) -- also steps of one that went with its group
    req.state:put_resource { id = id, type = deploying.TYPE, name = req.params.name, body = body }
    req.state:put_secret(id, "request", req:text())
    req.state:put_secret(id, "caller", json.encode(req.caller))

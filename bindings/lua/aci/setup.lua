@@ -10,6 +10,7 @@ local report = require "aci.step.report"
 local run = require "aci.step.run"
 local step = require "aci.step"
 local errors = require "aci.error"
+local fs = require "aci.fs"
 local json = require "aci.json"
 
 local setup = {}
@@ -92,6 +93,17 @@ function setup.survey(c, steps)
    return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }))
 end
 
+--- Only one set-up of a group at a time on this machine: the second waits, and then finds it all in place.
+local function alone(c)
+   local home = require("aci.local").home(c.config)
+   assert(fs.mkdir(home, tonumber("700", 8)))
+   local path = ("%s/setup-%s.lock"):format(home, (c.marker:gsub("[^%w]", "-")))
+   local lock = fs.lock(path)
+   if lock then return lock end
+   note "another set-up of this group is running: waiting for it"
+   return assert(fs.lock(path, { wait = 3600 }))
+end
+
 local option_list = {
    adopt = { help = "take over an application of our name that we did not make" },
 }
@@ -126,6 +138,7 @@ function setup.run(steps, next_command)
          .. "Instances needs", options = option_list, plan = true })
    local c = setup.connect({ cloud = options.cloud }, options)
    setup.targets(c)
+   local lock <close> = alone(c) -- luacheck: ignore
    steps = step.order(steps)
    if options.plan then show_plan(c, steps, options) end
    consent(c, steps, options)

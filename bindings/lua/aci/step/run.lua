@@ -36,6 +36,7 @@ local function examine(c, options, this, thing)
       if kind.fresh then entry.changes = kind.fresh(c, thing) end
       return entry, kind
    end
+   if kind.settle and not options.plan then entry.current = kind.settle(c, thing, entry.current) end
    entry.changes = kind.differs(c, thing, entry.current)
    entry.action = #entry.changes > 0 and "change" or "nothing"
    local foreign = kind.foreign and kind.foreign(c, thing, entry.current)

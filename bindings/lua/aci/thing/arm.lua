@@ -1,5 +1,6 @@
 --- A resource of ARM, declared by `c.azure:resource(type, name, body)`. It is known as ours by its tag;
 -- types that take none by their id under a parent that is ours.
+local clock = require "aci.clock"
 local compare = require "aci.step.compare"
 local task = require "aci.task"
 
@@ -43,8 +44,28 @@ function arm.read(c, thing)
    return body
 end
 
+local ends = { Succeeded = true, Failed = true, Canceled = true }
+
+local function provisioning(current)
+   return type(current.properties) == "table" and current.properties.provisioningState or "Succeeded"
+end
+
+--- Waits until a resource that somebody (an earlier run that was killed) began to make is made.
+function arm.settle(c, thing, current)
+   local deadline, pause = clock.monotonic() + 1800, (c.config.poll or { first = 2 }).first
+   while not ends[provisioning(current)] and clock.monotonic() < deadline do
+      task.sleep(pause)
+      current = c.azure:get(thing.id, thing.version) or current
+   end
+   return current
+end
+
 function arm.differs(c, thing, current)
-   return compare.changes(authored(c, thing, nil), current, thing.skip)
+   local changes = compare.changes(authored(c, thing, nil), current, thing.skip)
+   if provisioning(current) == "Failed" then
+      table.insert(changes, { path = "provisioningState", old = "Failed", new = "Succeeded" })
+   end
+   return changes
 end
 
 function arm.foreign(c, thing, current)
@@ -58,10 +79,10 @@ function arm.write(c, thing, current)
    return made
 end
 
---- What lies in a group that is ours goes with the group.
+--- What lies in a group that is ours goes with the group; roles do not lie in it, they are only for it.
 function arm.inside(c, thing)
    return thing.id:lower():find((c.azure:group_id() .. "/"):lower(), 1, true) == 1
-      and thing.type:lower() ~= "microsoft.authorization/roleassignments"
+      and not thing.type:lower():find("microsoft.authorization/", 1, true)
 end
 
 function arm.remove(c, thing) return c.azure:delete(thing.id, thing.version) end

@@ -145,7 +145,19 @@ function kind.foreign(c, thing)
    end
 end
 
+--- A deployment that an earlier run began goes on in Azure: two at once of one name are refused.
+local function wait_for_earlier(c, thing)
+   local pause = (c.config.poll or { first = 2 }).first
+   while true do
+      local deployment = c.azure:deployment(c.config.group, thing.name)
+      local state = deployment and deployment.properties.provisioningState
+      if not state or state == "Succeeded" or state == "Failed" or state == "Canceled" then return end
+      task.sleep(pause)
+   end
+end
+
 function kind.write(c, thing, _, entry, report)
+   wait_for_earlier(c, thing)
    c.azure:deploy(c.config.group, thing.name, thing.text, {
       parameters = thing.parameters,
       progress = function(operation)
