@@ -72,15 +72,20 @@ local function need_agent(deployment)
    end
 end
 
+local last = ""
+
 local function show(entry)
+   last = entry.message
    say("%s | %-7s | %s", entry.timestamp:sub(12, 23), LEVELS[math.tointeger(entry.level)] or entry.level,
       entry.message)
 end
 
 local function show_state(run, before)
    if run.state.id == before then return before end
-   local message = type(run.state.message) == "string" and ": " .. run.state.message or ""
-   say("%s | %-7s | %s%s", run.state.timestamp:sub(12, 23), "STATE", run.state.name, message)
+   local message = type(run.state.message) == "string" and run.state.message or ""
+   local told = message == "" or last:find(message, 1, true)
+   say("%s | %-7s | %s%s", run.state.timestamp:sub(12, 23), "STATE", run.state.name,
+      told and "" or ": " .. message)
    return run.state.id
 end
 

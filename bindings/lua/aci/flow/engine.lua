@@ -24,13 +24,13 @@ local function is_ours(err)
    return is_stopped(err) or fail.is(err, "interrupted") or fail.is(err, "canceled")
 end
 
---- The traceback without the frames of this engine: what the flow's author wrote.
+--- The traceback of what the flow's author wrote: without our own frames.
 local function trace(err)
    local kept = { tostring(err) }
    for line in debug.traceback("", 3):gmatch "\n\t([^\n]+)" do
-      local engines = line:find("aci[./]flow") or line:find("(...tail calls...)", 1, true)
-         or line:find "^%[C%]: in function '[px]+call'" or line == "[C]: in ?"
-      if not engines then kept[#kept + 1] = "   " .. line end
+      local ours = line:find "^aci/" or line:find "/lua/aci/" or line:find "^%[C%]"
+         or line:find("(...tail calls...)", 1, true)
+      if not ours then kept[#kept + 1] = "   " .. line end
    end
    return table.concat(kept, "\n")
 end
@@ -96,6 +96,15 @@ local function enter_running(propose)
    end
 end
 
+--- An error that a task has logged in full is not told again by the flow that it passed through.
+local function log_exception(run, outcome)
+   local top = run.flow_run or run
+   local known = top.told == outcome.error
+   top.told = outcome.error
+   run.logger:error("Encountered exception during execution:\n"
+      .. (known and "the error of the task above" or outcome.trace))
+end
+
 --- Runs the body until the server takes its last state: a failed one may come back as AwaitingRetry.
 -- @param run `logger`, `propose` (function), `declared` (the flow or task), `what` ("Flow" or "Task")
 -- @param conclude function(outcome) -> the state to propose
@@ -104,7 +113,7 @@ local function attempts(run, conclude, ...)
       enter_running(run.propose)
       local outcome = call(run.declared.body, run.declared.timeout, ...)
       if outcome.error ~= nil and is_ours(outcome.error) then error(outcome.error, 0) end
-      if outcome.trace then run.logger:error("Encountered exception during execution:\n" .. outcome.trace) end
+      if outcome.trace then log_exception(run, outcome) end
       local state = conclude(outcome)
       local answer = run.propose(state)
       if answer.status == "ABORT" then stop(answer.details.reason) end
