@@ -76,10 +76,10 @@ function blob.before(req, route)
    auth.identify(req, route)
    check_names(req)
    check_headers(req)
+   auth.authorize(req, route.right)
    if req.params.container and not route.makes then
       words.unless(req.container, "ContainerNotFound")
    end
-   auth.authorize(req, route.right)
 end
 
 --- What no route takes: an unknown account is no more than an unknown host.
