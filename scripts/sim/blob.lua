@@ -69,7 +69,7 @@ local function check_names(req)
 end
 
 local blob = service { name = "blob", host = "*.blob.core.windows.net", schema = data.SCHEMA, exact = true,
-   error = words.error, headers = words.headers }
+   files = { "blobs" }, error = words.error, headers = words.headers }
 
 function blob.before(req, route)
    check_query(req)
