@@ -1,4 +1,5 @@
-std = "lua54"
+stds.acihost = { read_globals = { package = { fields = { "beside", "scripts" } } } }
+std = "lua54+acihost"
 max_line_length = 120
 exclude_files = { "build*/", "bindings/meta/" }
 files["tests/"] = { std = "+busted" }

@@ -2,6 +2,8 @@
 #ifndef ACI_BINDINGS_H
 #define ACI_BINDINGS_H
 
+#include <stdbool.h>
+
 #include <lua.h>
 
 /* Makes every module of the program loadable by `require` in this state; opens none.
@@ -15,6 +17,17 @@ void aci_tasks_cancel_all(lua_State *L);
 /* Puts pcall, xpcall, coroutine.resume, coroutine.wrap and os.exit in their interruptible forms
  * into the globals and installs the handler of Ctrl-C. */
 void aci_interruptible(lua_State *L);
+
+/* After an interrupt was reported and the program goes on: the next Ctrl-C is a first press again. */
+void aci_interrupt_listen(void);
+
+/* Waits in the calling Lua thread for something that C owns, with tasks running; raises as
+ * task.wait does. */
+struct aci_wait;
+void aci_wait_here(lua_State *L, struct aci_wait *wait);
+
+/* Is the value an aci.error object? */
+bool aci_error_is(lua_State *L, int index);
 
 /* The program's exit code for an error value (design.md's table); 1 for what is no aci.error. */
 int aci_error_exit_code(lua_State *L, int index);

@@ -14,7 +14,7 @@ static const struct {
     {"network", 7}, {"timeout", 7}, {"interrupted", 130},
 };
 
-static bool is_error(lua_State *L, int index) {
+bool aci_error_is(lua_State *L, int index) {
     bool same;
     if (!lua_getmetatable(L, index))
         return false;
@@ -27,7 +27,7 @@ static bool is_error(lua_State *L, int index) {
 int aci_error_exit_code(lua_State *L, int index) {
     int code = 1;
     index = lua_absindex(L, index);
-    if (!is_error(L, index))
+    if (!aci_error_is(L, index))
         return 1;
     lua_getfield(L, index, "kind");
     for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++)
@@ -84,7 +84,7 @@ static int error_exit_code(lua_State *L) {
 /* error.is(value [, kind]) -> boolean */
 static int error_is(lua_State *L) {
     const char *kind = luaL_optstring(L, 2, NULL);
-    bool yes = is_error(L, 1);
+    bool yes = aci_error_is(L, 1);
     if (yes && kind) {
         lua_getfield(L, 1, "kind");
         yes = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0;

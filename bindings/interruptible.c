@@ -63,6 +63,11 @@ static void on_press(void) {
         lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+void aci_interrupt_listen(void) {
+    aci_interrupt_clear();
+    aci_interrupt_install(on_press);
+}
+
 /* ---- pcall, xpcall ---- */
 
 /* Below the results lies `true` at index `first`. */
@@ -173,13 +178,16 @@ static int safe_wrap(lua_State *L) {
 
 /* ---- os.exit ---- */
 
-/* os.exit([code [, close]]): first every task's clean-up. Upvalue 1: Lua's own. */
+/* os.exit([code [, close]]): first every task's clean-up. */
 static int safe_exit(lua_State *L) {
+    int code = lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool close = lua_toboolean(L, 2);
+    if (!lua_isboolean(L, 1))
+        code = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
     aci_tasks_cancel_all(L);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, 0);
-    return 0;
+    if (close)
+        lua_close(L);
+    exit(code);
 }
 
 void aci_interruptible(lua_State *L) {
@@ -191,8 +199,7 @@ void aci_interruptible(lua_State *L) {
     lua_getfield(L, -1, "coroutine");
     luaL_setfuncs(L, coroutines, 0);
     lua_getfield(L, -2, "os");
-    lua_getfield(L, -1, "exit");
-    lua_pushcclosure(L, safe_exit, 1);
+    lua_pushcfunction(L, safe_exit);
     lua_setfield(L, -2, "exit");
     lua_pop(L, 3);
     aci_running = L;

@@ -4,11 +4,11 @@
  * A server userdata owns the core's server, a request userdata its request; either may go first,
  * the core takes the pointers out of the other. */
 #include "bindings.h"
+#include "core/standard.h"
 #include "glue.h"
 #include "server.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #define SERVER "aci.server"
@@ -182,7 +182,7 @@ static const luaL_Reg functions[] = {
 };
 
 int luaopen_aci_server(lua_State *L) {
-    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
+    aci_pipe_signal(); /* OpenSSL writes without MSG_NOSIGNAL */
     luaL_newlib(L, functions);
     aci_waitable_type(L, SERVER, server_methods, server_end); /* module, metatable */
     lua_pushcfunction(L, server__gc);

@@ -233,6 +233,11 @@ static int wait_running(lua_State *L, aci_wait *wait, uint64_t due) {
     return 1;
 }
 
+void aci_wait_here(lua_State *L, aci_wait *wait) {
+    wait_running(L, wait, UINT64_MAX);
+    lua_pop(L, 1);
+}
+
 static uint64_t due_after(lua_State *L, int index) {
     lua_Number seconds;
     if (lua_isnoneornil(L, index))

@@ -1,4 +1,4 @@
-# ROOT, FILES (relative .lua paths) -> OUT: one C table of module name, source and size.
+# ROOT, FILES (relative .lua paths) -> OUT: one C table, TABLE, of module name, source and size.
 # Byte for byte, so that line numbers in tracebacks are those of the files.
 set(table "")
 set(code "#include \"state.h\"\n\n")
@@ -14,4 +14,4 @@ foreach(file IN LISTS FILES)
   string(APPEND table "    {\"${module}\", source_${i}, ${size}},\n")
   math(EXPR i "${i} + 1")
 endforeach()
-file(WRITE ${OUT} "${code}\nconst struct aci_source_text aci_embedded[] = {\n${table}    {0, 0, 0},\n};\n")
+file(WRITE ${OUT} "${code}\nconst struct aci_source_text ${TABLE}[] = {\n${table}    {0, 0, 0},\n};\n")

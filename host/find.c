@@ -66,31 +66,63 @@ const char *aci_script_find(lua_State *L, const char *name) {
     return path ? path : lua_pushstring(L, name);
 }
 
-void aci_script_path(lua_State *L, const char *script) {
-    const char *slash = script ? strrchr(script, '/') : NULL;
-    luaL_Buffer path;
+/* ---- modules beside the scripts ---- */
+
+/* Upvalue 1: the key of `package` with the path to look on; 2: is it quiet when nothing is there?
+ */
+static int search_scripts(lua_State *L) {
+    const char *module = luaL_checkstring(L, 1);
     lua_getglobal(L, "package");
-    luaL_buffinit(L, &path);
-    if (slash) {
-        luaL_addlstring(&path, script, (size_t)(slash - script));
-        luaL_addstring(&path, "/?.lua;");
-    } else if (script) {
-        luaL_addstring(&path, "./?.lua;");
-    }
-    luaL_addstring(&path, "./scripts/?.lua;");
-    aci_scripts_push(L);
-    if (lua_isstring(L, -1)) {
-        lua_pushliteral(L, "/?.lua;");
-        lua_concat(L, 2);
-        luaL_addvalue(&path);
-    } else {
-        lua_pop(L, 1);
-    }
-    luaL_pushresult(&path);
-    lua_getfield(L, -2, "path");
-    lua_concat(L, 2);
-    lua_setfield(L, -2, "path");
+    lua_getfield(L, -1, "searchpath");
+    lua_pushvalue(L, 1);
+    if (lua_getfield(L, -3, lua_tostring(L, lua_upvalueindex(1))) != LUA_TSTRING)
+        return 0;
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+        return lua_toboolean(L, lua_upvalueindex(2)) ? 0 : 1;
     lua_pop(L, 1);
+    if (luaL_loadfile(L, lua_tostring(L, -1)) != LUA_OK)
+        return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", module,
+                          lua_tostring(L, -2), lua_tostring(L, -1));
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* Expects package.searchers on top of the stack. */
+static void insert_searcher(lua_State *L, lua_Integer at, const char *path, bool quiet) {
+    for (lua_Integer i = luaL_len(L, -1); i >= at; i--) {
+        lua_rawgeti(L, -1, i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushstring(L, path);
+    lua_pushboolean(L, quiet);
+    lua_pushcclosure(L, search_scripts, 2);
+    lua_rawseti(L, -2, at);
+}
+
+void aci_scripts_searchers(lua_State *L) {
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchers");
+    insert_searcher(L, 2, "beside", true);
+    insert_searcher(L, luaL_len(L, -1) + 1, "scripts", false);
+    lua_pop(L, 2);
+}
+
+void aci_scripts_path(lua_State *L, const char *script) {
+    const char *slash = script ? strrchr(script, '/') : NULL;
+    lua_getglobal(L, "package");
+    lua_pushlstring(L, script, slash ? (size_t)(slash - script) : 0);
+    lua_pushfstring(L, slash ? "%s/?.lua" : "", lua_tostring(L, -1));
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -4, "beside");
+    lua_pushfstring(L, "%s%s./scripts/?.lua", lua_tostring(L, -1), slash ? ";" : "");
+    aci_scripts_push(L);
+    if (lua_isstring(L, -1))
+        lua_pushfstring(L, "%s;%s/?.lua", lua_tostring(L, -2), lua_tostring(L, -1));
+    else
+        lua_pushvalue(L, -2);
+    lua_setfield(L, -6, "scripts");
+    lua_pop(L, 5);
 }
 
 /* ---- --eject ---- */

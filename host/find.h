@@ -12,8 +12,13 @@ void aci_scripts_push(lua_State *L);
  * so that opening it gives lua's own message. */
 const char *aci_script_find(lua_State *L, const char *name);
 
-/* Puts the script's own folder, ./scripts and the installed scripts before package.path. */
-void aci_script_path(lua_State *L, const char *script);
+/* Adds two searchers: package.beside is looked on before package.path, package.scripts after it.
+ * package.path itself stays as in lua. */
+void aci_scripts_searchers(lua_State *L);
+
+/* Sets package.beside (the script's own folder; empty without a script) and package.scripts (that
+ * folder, ./scripts and the installed scripts), both in the form of package.path. */
+void aci_scripts_path(lua_State *L, const char *script);
 
 /* --eject NAME: copies a script or step out for editing. Returns the exit code. */
 int aci_eject(lua_State *L, const char *program, const char *name);

@@ -6,17 +6,18 @@
 
 #include "bindings.h"
 
+/* A string gets a traceback; an aci.error stays the object that it is, since the exit code
+ * depends on it; what else can speak for itself becomes what it says. */
 static int message_handler(lua_State *L) {
     const char *message = lua_tostring(L, 1);
-    if (message) {
-        luaL_traceback(L, L, message, 1);
-        return 1;
+    if (!message) {
+        if (aci_error_is(L, 1))
+            return 1;
+        if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
+            return 1;
+        message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     }
-    if (luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
-        lua_settop(L, 1);
-        return 1; /* an object that speaks for itself needs no traceback */
-    }
-    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+    luaL_traceback(L, L, message, 1);
     return 1;
 }
 
@@ -34,7 +35,9 @@ int aci_report(lua_State *L, const char *program) {
     int code = aci_error_exit_code(L, -1);
     const char *message = luaL_tolstring(L, -1, NULL);
     fflush(stdout);
-    fprintf(stderr, "%s: %s\n", program, message);
+    if (program)
+        fprintf(stderr, "%s: ", program);
+    fprintf(stderr, "%s\n", message);
     fflush(stderr);
     lua_pop(L, 2);
     return code;

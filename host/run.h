@@ -8,7 +8,8 @@
  * on the stack: an aci.error object as it is, a string with a traceback. */
 int aci_call(lua_State *L, int arguments, int results);
 
-/* Prints the failure on top of the stack to standard error, pops it; returns the exit code. */
+/* Prints the failure on top of the stack to standard error (after the program's name unless that is
+ * NULL), pops it; returns the exit code. */
 int aci_report(lua_State *L, const char *program);
 
 #endif

@@ -8,6 +8,7 @@
 #include <lualib.h>
 
 #include "bindings.h"
+#include "find.h"
 
 /* With ACIHOST_LUA=dir the Lua half comes from there: for those who work on it. */
 static bool load_from_disk(lua_State *L, const char *module) {
@@ -31,24 +32,15 @@ static bool load_from_disk(lua_State *L, const char *module) {
     return true;
 }
 
-static const struct aci_source_text *embedded(const char *module) {
-    const struct aci_source_text *at = aci_embedded;
-    while (at->module && strcmp(at->module, module) != 0)
-        at++;
-    return at->module ? at : NULL;
-}
-
 /* A searcher: what is in the program cannot be shadowed by a file on the path. */
 static int search_embedded(lua_State *L) {
     const char *module = luaL_checkstring(L, 1);
     const struct aci_source_text *source;
     if (load_from_disk(L, module))
         return 2;
-    source = embedded(module);
-    if (!source) {
-        lua_pushfstring(L, "no module '%s' in the program", module);
-        return 1;
-    }
+    source = aci_text_find(aci_embedded, module);
+    if (!source)
+        return 0; /* says nothing, so that require's message is lua's own */
     lua_pushfstring(L, "@%s.lua", luaL_gsub(L, module, ".", "/"));
     if (luaL_loadbuffer(L, (const char *)source->text, source->size, lua_tostring(L, -1)))
         return lua_error(L);
@@ -75,8 +67,10 @@ void aci_state_open(lua_State *L, bool no_environment) {
     }
     luaL_openlibs(L);
     aci_preload(L);
-    luaL_requiref(L, "aci._error", luaopen_aci_error, 0);
-    lua_pop(L, 1);
+    aci_texts_preload(L);
+    lua_pushcfunction(L, luaopen_aci_error); /* the metatable must be there for the first error */
+    lua_call(L, 0, 0);
+    aci_scripts_searchers(L);
     add_searcher(L);
     aci_interruptible(L);
 }

@@ -14,6 +14,13 @@ struct aci_source_text {
     size_t size;
 };
 extern const struct aci_source_text aci_embedded[];
+extern const struct aci_source_text aci_reference[]; /* bindings/meta: help() reads it */
+
+/* The text of that name in one of the tables, or NULL. */
+const struct aci_source_text *aci_text_find(const struct aci_source_text *table, const char *name);
+
+/* Makes "aci._texts" loadable: source(module), reference(name), references(). */
+void aci_texts_preload(lua_State *L);
 
 /* Opens the libraries, the searcher of the embedded modules, and the interruptible functions.
  * `no_environment` is lua's -E. */

@@ -24,7 +24,7 @@ methods.__index = methods
 local function services()
    local found = {}
    for _, name in ipairs(require "sim.services") do
-      if package.searchpath("sim." .. name, package.path) then
+      if package.searchpath("sim." .. name, package.scripts) then
          found[#found + 1] = require("sim." .. name)
       end
    end

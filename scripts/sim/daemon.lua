@@ -33,7 +33,7 @@ end
 
 -- The folder of the cloud's own scripts.
 local function scripts()
-   local here = assert(fs.realpath(assert(package.searchpath("sim.daemon", package.path))))
+   local here = assert(fs.realpath(assert(package.searchpath("sim.daemon", package.scripts))))
    return (here:match "^(.*)/sim/daemon%.lua$")
 end
 
@@ -230,7 +230,7 @@ local function own_files()
       "ca.pem",
       "ca-key.pem", "control.key", "options.json", "requests.jsonl", "start.log" }
    for _, name in ipairs(require "sim.services") do
-      if package.searchpath("sim." .. name, package.path) then
+      if package.searchpath("sim." .. name, package.scripts) then
          table.move(require("sim." .. name).files or {}, 1, 32, #names + 1, names)
       end
    end

@@ -80,7 +80,7 @@ local function environment(cloud, row, container, folder)
 end
 
 local function tools()
-   return { program = process.self(), scripts = package.searchpath("sim.grouprun", package.path):match
+   return { program = process.self(), scripts = package.searchpath("sim.grouprun", package.scripts):match
       "^(.*)/sim/[^/]*$" }
 end
 

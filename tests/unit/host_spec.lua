@@ -1,5 +1,22 @@
--- The program as a Lua interpreter: these specs run inside it.
+-- The program as the host of scripts: what it has beyond lua. (As lua: lua_spec.)
+local fs = require "aci.fs"
+local process = require "aci.process"
+
 describe("the host", function()
+   local folder
+
+   before_each(function() folder = fs.realpath(assert(fs.tempdir("host"))) end)
+   after_each(function() fs.remove_tree(folder) end)
+
+   local function run(line, environment)
+      local env = process.environment()
+      env.PROGRAM = process.self()
+      for name, value in pairs(environment or {}) do env[name] = value end
+      return assert(process.run { args = { "/bin/bash", "-c", line }, cwd = folder, env = env })
+   end
+
+   local function write(name, text) assert(fs.write(folder .. "/" .. name, text)) end
+
    it("is Lua 5.4 with the program's own modules", function()
       assert.equal("Lua 5.4", _VERSION)
       assert.is_function(require("aci.task").spawn)
@@ -9,5 +26,107 @@ describe("the host", function()
       package.loaded["aci.error"] = nil
       local _, from = require "aci.error"
       assert.equal(":embedded:", from)
+   end)
+
+   describe("a script's name", function()
+      before_each(function()
+         fs.mkdir(folder .. "/scripts/steps")
+         write("here.lua", "print 'here'")
+         write("scripts/here.lua", "print 'scripts'")
+         write("scripts/mine.lua", "print('mine', require 'steps.own')")
+         write("scripts/steps/own.lua", "return 'own step'")
+      end)
+
+      local function says(text, line)
+         local result = run(line)
+         assert.equal("", result.stderr)
+         assert.equal(text, result.stdout)
+      end
+
+      it("with a slash is that file", function()
+         says("here\n", "$PROGRAM ./here.lua")
+         says("scripts\n", "$PROGRAM scripts/here.lua")
+      end)
+
+      it("NAME.lua is the file here, where there is one, else that of ./scripts", function()
+         says("here\n", "$PROGRAM here.lua")
+         says("mine\town step\tscripts/steps/own.lua\n", "$PROGRAM mine.lua")
+      end)
+
+      it("a bare NAME is NAME.lua of ./scripts", function()
+         says("scripts\n", "$PROGRAM here")
+         says("mine\town step\tscripts/steps/own.lua\n", "$PROGRAM mine")
+      end)
+
+      it("a stray file or folder of that name is not run", function()
+         write("mine", "print 'stray'")
+         says("mine\town step\tscripts/steps/own.lua\n", "$PROGRAM mine")
+         fs.mkdir(folder .. "/here")
+         fs.mkdir(folder .. "/scripts/here")
+         says("scripts\n", "$PROGRAM here")
+         write("setup", "print 'stray'")
+         fs.mkdir(folder .. "/scripts/sim")
+         assert.not_matches("stray", run("$PROGRAM setup --help").stdout)
+         assert.matches("sim", run("$PROGRAM sim --help").stdout)
+      end)
+
+      it("that means nothing gives lua's message", function()
+         local result = run("$PROGRAM nothing")
+         assert.equal(1, result.code)
+         assert.matches("cannot open nothing", result.stderr)
+      end)
+   end)
+
+   it("finds a step in the script's folder, in ./scripts, and in the installed scripts, in that order", function()
+      fs.mkdir(folder .. "/own/steps")
+      fs.mkdir(folder .. "/scripts/steps")
+      write("own/x.lua", "for _, n in ipairs { 'a', 'b', 'group' } do print((select(2, require('steps.' .. n)))) end")
+      write("own/steps/a.lua", "return 1")
+      write("scripts/steps/a.lua", "return 2")
+      write("scripts/steps/b.lua", "return 3")
+      local a, b, group = run("$PROGRAM own/x.lua").stdout:match "^(.-)\n(.-)\n(.-)\n$"
+      assert.equal("own/steps/a.lua", a)
+      assert.equal("./scripts/steps/b.lua", b)
+      assert.matches("^/.*/scripts/steps/group%.lua$", group)
+   end)
+
+   it("--eject copies a script or a step out, and never over an existing file", function()
+      local first = run("$PROGRAM --eject setup && $PROGRAM --eject steps/storage")
+      assert.equal(0, first.code)
+      assert.equal(fs.read "scripts/setup.lua", fs.read(folder .. "/scripts/setup.lua"))
+      assert.equal(fs.read "scripts/steps/storage.lua", fs.read(folder .. "/scripts/steps/storage.lua"))
+      write("scripts/setup.lua", "mine")
+      local again = run("$PROGRAM --eject setup")
+      assert.equal(6, again.code)
+      assert.matches("it is left as it is", again.stderr)
+      assert.equal("mine", fs.read(folder .. "/scripts/setup.lua"))
+      assert.equal(2, run("$PROGRAM --eject nothing").code)
+      assert.equal(1, run("$PROGRAM --eject").code)
+   end)
+
+   it("keeps no module's path out of the folder that --eject writes to", function()
+      local result = run("$PROGRAM --eject ../../etc/passwd")
+      assert.equal(2, result.code)
+   end)
+
+   it("exits as the kind of an uncaught error says", function()
+      for kind, code in pairs { usage = 2, auth = 4, permission = 5, conflict = 6, network = 7, failed = 1 } do
+         local line = ("$PROGRAM -e 'require(\"aci.error\").raise { kind = \"%s\", message = \"m\" }'"):format(kind)
+         local result = run(line)
+         assert.equal(code, result.code)
+         assert.matches(": m\n$", result.stderr)
+      end
+      assert.equal(4, run("echo 'require(\"aci.error\").raise { kind = \"auth\", message = \"m\" }' | $PROGRAM").code)
+   end)
+
+   it("leaves the numbers of closed standard descriptors alone", function()
+      local result = run([[$PROGRAM -e 'local fs = require "aci.fs" local f = io.open("x", "w")
+         f:write(tostring(fs.stat "/proc/self/fd/0" ~= nil)) f:close() print(1)' <&- >&- 2>&-; cat x]])
+      assert.equal("true", result.stdout)
+   end)
+
+   it("links nothing but the C library: what is big comes with its first use", function()
+      local count = select(2, run("ldd $PROGRAM").stdout:gsub("=> ", ""))
+      assert.is_true(count <= 4)
    end)
 end)

@@ -1,0 +1,46 @@
+--- aci.repl: the Lua half of the interactive mode: what it shows, keeps, completes and explains. host/repl.c
+-- reads and runs the lines and calls these functions.
+local complete = require "aci.repl.complete"
+local explore = require "aci.repl.explore"
+local help = require "aci.repl.help"
+local history = require "aci.repl.history"
+local traces = require "aci.repl.traces"
+
+local repl = { complete = complete.at, trim = traces.trim }
+
+local told_about_local = false
+
+--- Begins a session: `help` and the clients that connect at first use become globals. Gives the lines of
+-- earlier sessions when a person sits there.
+function repl.start(terminal)
+   explore.install(_G)
+   if rawget(_G, "help") == nil then _G.help = help.show end
+   if not terminal then return {} end
+   io.stdout:write("help() tells what there is; az, graph, kv, blob and prefect connect when they are used. ",
+      "Ctrl-D ends.\n")
+   return history.load()
+end
+
+local function tell_about_local(text)
+   if told_about_local or not text:find "^%s*local%s+[%a_]" or text:find "^%s*local%s+function.-end%s*%S" then
+      return
+   end
+   told_about_local = true
+   io.stderr:write "note: a local lives only as long as its line; without `local` it stays\n"
+end
+
+--- Takes note of a statement that was entered; gives the lines that may go to the history.
+function repl.keep(text)
+   tell_about_local(text)
+   local lines = history.lines(text, explore.secrets())
+   history.append(lines)
+   return lines
+end
+
+--- Prints the results of a line; the first one stays as `_`.
+function repl.show(...)
+   rawset(_G, "_", (...))
+   require("aci.pretty").print(...)
+end
+
+return repl
