@@ -1,11 +1,12 @@
 --- The local cloud: Azure and Prefect on this machine.
+local cli    = require "aci.cli"
 local daemon = require "sim.daemon"
 local errors = require "aci.error"
 local fs     = require "aci.fs"
 local json   = require "aci.json"
 
 local USAGE = [[
-usage: acihost sim COMMAND [options]
+acihost sim COMMAND [options]
 
   start      find the local cloud or start it in the background
   run        run it here, until Ctrl-C
@@ -14,55 +15,24 @@ usage: acihost sim COMMAND [options]
   reset      stop it and forget all it knew
   env        print the settings that point az, SDKs and Prefect at it: eval "$(acihost sim env)"
   requests   print its request log, one JSON object per line
-  fault      plant a fault: acihost sim fault '{"match":"PUT "
-     .. ".*vaults","status":429,"times":3,"retry_after":2}'
-  taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME
+  fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}'
+  taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME]]
 
-  --prefect 2|3    the Prefect version that it plays (start, run)
-  --strict         answer as recorded: no hints when to poll again (start, run)
-  --clock FACTOR   Azure's seconds times this are ours, default 0.02 (start, run)
-  --write          only requests that write (requests)
-  --clear          forget the log (requests), take all faults away (fault)
-  --secret         with the owner's secret (env)
-  --output json    for programs (start, status)
-]]
+local OPTIONS = {
+   prefect = { value = "VERSION", choices = { "2", "3" }, help = "the Prefect that it plays (start, run)" },
+   strict = { help = "answer as recorded: no hints when to poll again (start, run)" },
+   clock = { value = "FACTOR", number = true, help = "Azure's seconds times this are ours (start, run)" },
+   write = { help = "only requests that write (requests)" },
+   clear = { help = "forget the log (requests), take all faults away (fault)" },
+   secret = { help = "with the owner's secret (env)" },
+}
 
 local function misuse(message, ...)
-   io.stderr:write("sim: ", message:format(...), "\n", USAGE)
-   os.exit(2, true)
-end
-
-local VALUES = { prefect = true, clock = true, output = true }
-local SWITCHES = { strict = true, write = true, clear = true, secret = true, help = true }
-
--- The command, its arguments and its options.
-local function read(list)
-   local words, options, index = {}, {}, 1
-   while index <= #list do
-      local name, value = list[index]:match "^%-%-([^=]+)=?(.*)$"
-      if not name then
-         words[#words + 1] = list[index]
-      elseif VALUES[name] then
-         if value == "" then
-            index, value = index + 1, list[index + 1]
-         end
-         options[name] = value or misuse("--%s needs a value", name)
-      elseif SWITCHES[name] then
-         options[name] = true
-      else
-         misuse("unknown option --%s", name)
-      end
-      index = index + 1
-   end
-   return words, options
+   errors.raise { kind = "usage", message = message:format(...) }
 end
 
 local function run_options(options)
-   local factor = options.clock and (tonumber(options.clock) or misuse("--clock needs a number"))
-   if options.prefect and options.prefect ~= "2" and options.prefect ~= "3" then
-      misuse "--prefect needs 2 or 3"
-   end
-   return { prefect = options.prefect, strict = options.strict, factor = factor }
+   return { prefect = options.prefect, strict = options.strict, factor = options.clock }
 end
 
 local function show(address, options, word)
@@ -158,15 +128,6 @@ function commands.taken(words)
    daemon.control(home, "POST", "/taken", { kind = words[2], name = words[3] })
 end
 
-local words, options = read(arg)
-if options.help or not words[1] then
-   io.stdout:write(USAGE)
-   os.exit(options.help and 0 or 2, true)
-end
+local options, words = cli.parse(arg, { usage = USAGE, options = OPTIONS, arguments = { "COMMAND", "[MORE...]" } })
 local command = commands[words[1]] or misuse("unknown command %s", words[1])
-local ok, err = xpcall(command, function(e) return errors.is(e) and e or debug.traceback(e, 2) end, words,
-   options)
-if not ok then
-   io.stderr:write("sim: ", tostring(err), "\n")
-   os.exit(errors.is(err) and errors.exit_code(err) or 1, true)
-end
+command(words, options)

@@ -41,7 +41,7 @@ end
 function daemon.version()
    local size, newest, top = 0, 0, scripts()
    local files = { process.self(), top .. "/sim.lua" }
-   for _, name in ipairs(fs.list(top .. "/sim") or {}) do
+   for _, name in ipairs(fs.walk(top .. "/sim") or {}) do
       files[#files + 1] = top .. "/sim/" .. name
    end
    for _, path in ipairs(files) do
@@ -227,8 +227,7 @@ end
 -- What a home may hold of the cloud's; the services name theirs.
 local function own_files()
    local names = { "cloud.json", "cloud.log", "cloud.db", "cloud.db-wal", "cloud.db-shm", "owner.json",
-      "ca.pem",
-      "ca-key.pem", "control.key", "options.json", "requests.jsonl", "start.log" }
+      "ca.pem", "ca-key.pem", "control.key", "options.json", "requests.jsonl", "start.log" }
    for _, name in ipairs(require "sim.services") do
       if package.searchpath("sim." .. name, package.scripts) then
          table.move(require("sim." .. name).files or {}, 1, 32, #names + 1, names)
