@@ -36,10 +36,10 @@ local agent = worker.new { api = api, config = settings, say = say, watch = math
 
 local busy, count, draining = {}, 0, false
 
-local function serve(run)
+local function serve(run, how)
    count = count + 1
    busy[run.id] = task.spawn(function()
-      local ok, err = pcall(agent.serve, agent, run)
+      local ok, err = pcall(how, agent, run)
       if not ok then say("%s: %s", run.name, tostring(err)) end
       busy[run.id], count = nil, count - 1
    end)
@@ -59,7 +59,14 @@ local function poll()
    local room = limit - count
    if room <= 0 then return end
    for _, run in ipairs(api:due_runs(current_queue(), { limit = room, ahead = interval })) do
-      if not busy[run.id] then serve(run) end
+      if not busy[run.id] then serve(run, agent.serve) end
+   end
+end
+
+-- What an earlier worker began and did not bring to its end.
+local function take_up()
+   for _, run in ipairs(agent:begun(queue_name)) do
+      if not busy[run.id] then serve(run, agent.adopt) end
    end
 end
 
@@ -85,6 +92,9 @@ end
 
 task.spawn(drain_at_sigterm)
 say("serving queue %s of %s, every %g s, at most %d runs at once", queue_name, api.url, interval, limit)
+
+local taken = pcall(take_up)
+if not taken then say "what earlier workers began could not be looked at" end
 
 local misses = 0
 while not draining do

@@ -27,4 +27,15 @@ local Worker = {}
 ---@return boolean # false: somebody else has it
 function Worker:serve(run) end
 
+--- The runs of a queue that somebody has claimed and that have not ended.
+---@param queue_name string
+---@return table[]
+function Worker:begun(queue_name) end
+
+--- Takes up a run that an earlier worker has begun: follows its group to the end, or gives a run that was
+--- claimed and never started back to the queue.
+---@param run table
+---@return boolean # false: nothing to take up
+function Worker:adopt(run) end
+
 return worker

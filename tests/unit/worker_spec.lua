@@ -216,6 +216,44 @@ describe("aci.worker", function()
       assert.equal(1, #az.deleted)
    end)
 
+   local function adopt(state, groups)
+      for _, kind in ipairs(state) do api:set_run_state(run.id, { type = kind }) end
+      run = api:run(run.id)
+      local az = fake_azure(function() error "must not start" end)
+      local agent = worker.new { api = api, config = {}, watch = 0.01, connect = function() return az end }
+      local name = group.name(run, {})
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, name)] = groups
+      assert.same({ run.id }, { (agent:begun("q")[1] or {}).id })
+      local taken = agent:adopt(run)
+      run = api:run(run.id)
+      return taken, az
+   end
+
+   it("takes up a run whose worker was killed, to its end", function()
+      local looks = 0
+      local taken, az = adopt({ "PENDING", "RUNNING" }, function()
+         looks = looks + 1
+         if looks < 3 then return { properties = { containers = {} } } end
+         api:set_run_state(run.id, { type = "COMPLETED" })
+         return ended(0)
+      end)
+      assert.is_true(taken)
+      assert.equal("COMPLETED", run.state_type)
+      assert.equal(1, #az.deleted)
+   end)
+
+   it("leaves a fresh claim to whoever made it, and gives an old one back to the queue", function()
+      assert.is_false((adopt({ "PENDING" }, nil)))
+      assert.equal("PENDING", run.state_type)
+      local clock = require "aci.clock"
+      local now = clock.now
+      clock.now = function() return now() + 120 end
+      local ok, taken = pcall(adopt, {}, nil)
+      clock.now = now
+      assert.is_true(ok and taken)
+      assert.equal("SCHEDULED", run.state_type)
+   end)
+
    it("fails a run whose block is not usable, before anything is started", function()
       api:put_block { slug = "azure-container-instance-job", name = "aci", data = {
          subscription_id = json.null } }

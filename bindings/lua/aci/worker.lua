@@ -3,6 +3,7 @@
 
 local auth   = require "aci.auth"
 local azure  = require "aci.azure"
+local clock  = require "aci.clock"
 local fail   = require "aci.error"
 local group  = require "aci.worker.group"
 local job    = require "aci.worker.job"
@@ -142,9 +143,14 @@ local function follow(self, run, data, place)
    end
 end
 
-local function work(self, run, data)
+local function place_of(run, data)
    local name = group.name(run, data)
-   local place = { name = name, id = group.id(data, name) }
+   return { name = name, id = group.id(data, name) }
+end
+
+local function work(self, run, data)
+   local place = place_of(run, data)
+   local name = place.name
    local _ <close> = setmetatable({}, { __close = function() delete_group(self, run, place) end })
    self.say("%s: starting container group %s", run.name, name)
    local ok, err = pcall(launch, self, run, data, place)
@@ -167,6 +173,41 @@ function Worker:serve(run)
       return true
    end
    work(self, run, data)
+   return true
+end
+
+--- The runs of a queue that somebody has claimed and that have not ended.
+function Worker:begun(queue_name)
+   return self.api:runs { flow_runs = { work_queue_name = { any_ = { queue_name } },
+      state = { type = { any_ = { "PENDING", "RUNNING", "CANCELLING" } } } } }
+end
+
+-- A claim is followed by its container group within seconds.
+local CLAIM_IS_OLD = 60
+
+--- Claimed and nothing after it: the worker died in between. Scheduled again, somebody will take it.
+local function give_back(self, run)
+   local claimed = self.api.time(run.state.timestamp)
+   if run.state_type ~= "PENDING" or not claimed or clock.now() - claimed < CLAIM_IS_OLD then return false end
+   self.say("%s: claimed and never started; scheduled again", run.name)
+   self.api:propose_run_state(run.id, { type = "SCHEDULED", name = "Scheduled",
+      message = "The worker that had claimed the run is gone." })
+   return true
+end
+
+--- Takes up a run that another worker has begun, which may be gone: its group has the same name for every
+-- worker. Two that follow one group do no harm.
+-- @return false when there is nothing to take up
+function Worker:adopt(run)
+   local ok, data = pcall(job.resolve, self.api, run)
+   if not ok then return false end
+   local place = place_of(run, data)
+   place.azure = cloud(self, data)
+   if not place.azure:get(place.id) then return give_back(self, run) end
+   place.started = true
+   self.say("%s: taken up, group %s", run.name, place.name)
+   local _ <close> = setmetatable({}, { __close = function() delete_group(self, run, place) end })
+   follow(self, run, data, place)
    return true
 end
 
