@@ -7,6 +7,7 @@ local access  = require "sim.access"
 local faults  = require "sim.faults"
 local refuse  = require "sim.refuse"
 local request = require "sim.request"
+local signed  = require "sim.signed"
 local tokens  = require "sim.tokens"
 
 local router = {}
@@ -249,6 +250,7 @@ local function answer(req, status, body, headers)
    for name, value in pairs(headers or {}) do
       given[name:lower()] = value or nil
    end
+   signed.headers(req.cloud, given)
    if status ~= 204 and status ~= 304 then
       body = encode(body)
    else
@@ -276,6 +278,7 @@ local function run(self, req)
       req:text()
    end
    authenticate(req, route)
+   signed.check(req)
    if route.stream then
       return work(req, route)
    end

@@ -184,3 +184,39 @@ describe("the framework of the local cloud", function()
       assert.equal("Succeeded", state:operation(state:start_operation { kind = "k", seconds = 0 }).status)
    end)
 end)
+
+describe("the strict local cloud", function()
+   local cloud
+   local N = "/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/v"
+
+   setup(function()
+      cloud = support.inside { factor = 0, strict = true }
+      cloud:prepare("rg", "Microsoft.Network")
+   end)
+
+   teardown(function() cloud:close() end)
+
+   local function put()
+      return select(3, cloud:arm("PUT", N, "2024-05-01", { location = "northeurope",
+         properties = { addressSpace = { addressPrefixes = { "10.0.0.0/16" } } } }))
+   end
+
+   local function poll(url)
+      return (cloud:request { url = url, token = cloud.arm_token })
+   end
+
+   it("gives no hint when to ask again", function()
+      assert.is_nil(put()["retry-after-ms"])
+      assert.is_nil(put()["retry-after"])
+   end)
+
+   it("signs its polling URLs and wants them back as they were", function()
+      local first = put()["azure-asyncoperation"]
+      assert.truthy(#first > 3000)
+      assert.equal(200, poll(first))
+      assert.equal(400, poll((first:gsub("&h=.*$", ""))))
+      assert.equal(400, poll((first:gsub("&t=%d", "&t=9"))))
+      assert.equal(400, poll((first:gsub("&t=.*$", ""))))
+      assert.not_equal(first:match "&t=(%d+)", put()["azure-asyncoperation"]:match "&t=(%d+)")
+   end)
+end)
