@@ -75,3 +75,17 @@ end
 describe("Prefect 2, the local cloud's", function() checks(support.inside) end)
 
 describe("Prefect 2, the real 2.20.25", function() checks(support.real) end)
+
+describe("Prefect 2 with CSRF protection", function()
+   it("takes our writes after one token", function()
+      local backend = support.real { PREFECT_SERVER_CSRF_PROTECTION_ENABLED = "true" }
+      if not backend then pending "vendor/peers p2 installs the real server" return end
+      local ok, err = pcall(function()
+         assert(backend.api:put_flow "Guarded")
+         assert.is_true(backend.api:delete_flow "Guarded")
+         assert.is_true(backend.api.csrf_token ~= nil)
+      end)
+      backend.stop()
+      assert(ok, err)
+   end)
+end)

@@ -38,9 +38,10 @@ function support.inside()
 end
 
 --- A real Prefect 2 server; nil where it is not installed.
-function support.real()
+-- @param more settings of the server's environment
+function support.real(more)
    if not peers.path "p2" then return nil end
-   local server = peers.prefect "p2"
+   local server = peers.prefect("p2", more)
    return { api = prefect.connect { prefect_url = server.url }, server = server,
       stop = function() server:stop() end }
 end
