@@ -29,9 +29,7 @@ local function check_query(req)
       end
    end
    local comp, restype = (query.comp or ""):lower(), (query.restype or ""):lower()
-   if req.params.name == "" and not req.raw_path:find("/", 2, true) then
-      words.not_here "blobs of $root without its name"
-   elseif comp ~= "" and (" " .. FOREIGN.comp .. " "):find(" " .. comp .. " ", 1, true) then
+   if comp ~= "" and (" " .. FOREIGN.comp .. " "):find(" " .. comp .. " ", 1, true) then
       words.not_here("comp=" .. query.comp)
    elseif comp ~= "" and not COMPS[comp] then
       words.bad_query("comp", query.comp)
@@ -54,7 +52,9 @@ end
 
 local function check_names(req)
    local container, name = req.params.container, req.params.name
-   if container and not (container == "$root" or container == "$web" or container == "$logs") then
+   if name == "" and not req.raw_path:find("/", 2, true) then
+      words.not_here "blobs of $root without its name"
+   elseif container and not (container == "$root" or container == "$web" or container == "$logs") then
       words.unless(#container >= 3 and #container <= 63, "OutOfRangeInput")
       words.unless(container:find "^[a-z0-9][a-z0-9-]*[a-z0-9]$" and not container:find("--", 1, true),
          "InvalidResourceName")
@@ -253,6 +253,9 @@ of_blob("GET " .. BLOB, { right = READING }, function(req, found)
    read.conditions(req, found, true)
    local status, body, headers = read.get(req, found)
    for name, header in pairs(req.sas and OVERRIDES or {}) do
+      if (req.query[name] or ""):find "%c" then
+         words.bad_query(name, "")
+      end
       headers[header] = req.query[name] or headers[header]
    end
    return status, body, headers

@@ -92,6 +92,7 @@ describe("Blob storage of the local cloud", function()
             h.authorization = "Basic abc" end })))
          assert.same(twice(404, "ResourceNotFound"), refused(account:ask("GET", "/box?restype=container", {
             host = "nosuchaccount" })))
+         assert.equal(404, (account:ask("HEAD", "/cli", { host = "nosuchaccount", key = false })))
       end)
 
       it("and uses no key where the account does not want it", function()
@@ -178,6 +179,10 @@ describe("Blob storage of the local cloud", function()
          local sas = account:sas("/box/sas.txt", { sp = "r", sr = "b", rsct = "text/x-other" })
          local status, text, headers = ask("GET", "/box/sas.txt", sas)
          assert.same({ 200, "shared", "text/x-other" }, { status, text, headers["content-type"] })
+         for _, time in ipairs { "2090-01-01", "2090-01-01T00:00Z", "2090-01-01T00:00:00Z" } do
+            assert.equal(200, (ask("GET", "/box/sas.txt", account:sas("/box/sas.txt", { sp = "r", sr = "b",
+               se = time }))), time)
+         end
          assert.equal(403, (ask("GET", "/box/other.txt", sas)))
          assert.same(twice(403, "AuthorizationPermissionMismatch"), refused(ask("DELETE", "/box/sas.txt", sas)))
       end)
@@ -191,6 +196,11 @@ describe("Blob storage of the local cloud", function()
          assert.equal(403, (ask("GET", "/?comp=list", sas)))
       end)
 
+      it("but no header of several lines in it", function()
+         assert.same(twice(400, "InvalidQueryParameterValue"), refused(ask("GET", "/box/sas.txt",
+            account:sas("/box/sas.txt", { sp = "r", sr = "b", rscc = "a\r\nset-cookie: b" }))))
+      end)
+
       it("and refuses times, orders, addresses and signatures that do not hold", function()
          local function refusal(fields, change)
             fields.sr, fields.sp = fields.sr or "b", fields.sp or "r"
@@ -199,6 +209,7 @@ describe("Blob storage of the local cloud", function()
          end
          local failed = twice(403, "AuthenticationFailed")
          assert.same(failed, refusal { se = "2020-01-01T00:00:00Z" })
+         assert.same(failed, refusal { se = "tomorrow" })
          assert.same(failed, refusal { st = "2090-01-01T00:00:00Z" })
          assert.same(failed, refusal { sp = "wr" })
          assert.same(failed, refusal({}, function(sas) return (sas:gsub("sp=r", "sp=rw")) end))
@@ -504,6 +515,10 @@ describe("Blob storage of the local cloud", function()
          assert.same({ "b/" }, ask "&delimiter=%2F&prefix=b")
          assert.same({ "b/1", "b/2", "b/c/3" }, ask "&prefix=b")
          assert.same({}, ask "&prefix=none")
+         account:put("/list/%C3%BF1", "")
+         assert.same({ "\u{FF}1" }, ask "&prefix=%C3%BF")
+         assert.same({ "\u{FF}1" }, ask "&prefix=%C3%BF&delimiter=%2F")
+         account:ask("DELETE", "/list/%C3%BF1")
       end)
 
       it("page by page", function()
