@@ -6,6 +6,7 @@ local access       = require "sim.access"
 local refuse       = require "sim.refuse"
 local service      = require "sim.service"
 local url          = require "sim.url"
+local input        = require "sim.vaultinput"
 local vaults       = require "sim.vaults"
 local vaultsecrets = require "sim.vaultsecrets"
 local words        = require "sim.vaultwords"
@@ -17,7 +18,7 @@ end
 
 local DELAY = 10        -- of Azure's seconds until a deletion, a recovery or a purge is through
 local DAY = 86400
-local MOST = { page = 25, value = 25600, name = 127, tags = 15, tag = 512, content_type = 255 }
+local MOST = { page = 25, name = 127 }
 local ACTION = "Microsoft.KeyVault/vaults/secrets/"
 
 local keyvault = service { name = "keyvault", host = "*.vault.azure.net", audience = words.AUDIENCES,
@@ -154,90 +155,25 @@ local function not_on_the_way(req)
    end
 end
 
--- What a body may say.
-
-local function given(value)
-   if value ~= json.null then
-      return value
-   end
-end
-
-local function check_tags(tags)
-   if tags == nil then
-      return nil
-   elseif type(tags) ~= "table" or json.is_array(tags) and #tags > 0 then
-      words.bad "The parameter tags is not an object."
-   end
-   local count = 0
-   for name, value in pairs(tags) do
-      count = count + 1
-      if type(value) ~= "string" or #value > MOST.tag or #name > MOST.tag then
-         words.bad("The tag '%s' is not a text of at most %d characters.", tostring(name):sub(1, 40),
-            MOST.tag)
-      end
-   end
-   if count > MOST.tags then
-      words.bad("A secret has at most %d tags.", MOST.tags)
-   end
-   return tags
-end
-
-local function check_time(attributes, name)
-   local value = given(attributes[name])
-   if value ~= nil and math.type(value) ~= "integer" then
-      words.bad("The attribute %s is not a number of seconds since 1970.", name)
-   end
-   return value
-end
-
-local function check_attributes(body)
-   local attributes = given(body.attributes) or {}
-   if type(attributes) ~= "table" then
-      words.bad "The parameter attributes is not an object."
-   end
-   local enabled, nbf, exp = given(attributes.enabled), check_time(attributes, "nbf"),
-      check_time(attributes, "exp")
-   if enabled ~= nil and type(enabled) ~= "boolean" then
-      words.bad "The attribute enabled is not a boolean."
-   end
-   return enabled, nbf, exp
-end
-
-local function check_order(nbf, exp)
-   if nbf and exp and nbf >= exp then
-      words.bad "The attribute exp must be later than nbf."
-   end
-end
-
-local function read_body(req)
-   local body = req:json()
-   if type(body) ~= "table" or json.is_array(body) and #body > 0 then
-      words.bad "The request body is not an object."
-   end
-   local kind = given(body.contentType)
-   if kind ~= nil and (type(kind) ~= "string" or #kind > MOST.content_type) then
-      words.bad("The parameter contentType is not a text of at most %d characters.", MOST.content_type)
-   end
-   local fields = { content_type = kind, tags = check_tags(given(body.tags)), value = given(body.value) }
-   fields.enabled, fields.nbf, fields.exp = check_attributes(body)
-   return fields
-end
-
 -- Secrets.
+
+-- What the management plane shows follows the newest version.
+local function keep(req, row)
+   local newest = vaultsecrets.any(req.state, req.vault.name, row.name)
+   local known = vaultsecrets.name(req.state, req.vault.name, row.name)
+   vaults.keep_secret(req.state, req.vault, known.shown, newest)
+   return row
+end
 
 local SET = { right = { action = "setSecret/action", permission = "set" } }
 
 keyvault:route("PUT /secrets/:name", SET, function(req)
-   local fields = read_body(req)
-   if type(fields.value) ~= "string" then
-      words.bad "The parameter value is missing or not a text."
-   elseif #fields.value > MOST.value then
-      words.bad("The value of a secret has at most %d bytes.", MOST.value)
-   end
-   check_order(fields.nbf, fields.exp)
+   local fields = input.read(req)
+   input.check_value(fields.value)
+   input.check_order(fields.nbf, fields.exp)
    not_on_the_way(req)
    local row = vaultsecrets.add(req.state, req.vault.name, req.params.name, fields)
-   return 200, bundle(req, row, { value = true })
+   return 200, bundle(req, keep(req, row), { value = true })
 end)
 
 local function show(req)
@@ -253,14 +189,14 @@ keyvault:route("GET /secrets/:name", GET, show)
 keyvault:route("GET /secrets/:name/:version", GET, show)
 
 local function update(req)
-   local row, fields = find(req), read_body(req)
+   local row, fields = find(req), input.read(req)
    for _, name in ipairs { "content_type", "tags", "enabled", "nbf", "exp" } do
       if fields[name] ~= nil then
          row[name] = fields[name]
       end
    end
-   check_order(row.nbf, row.exp)
-   return 200, bundle(req, vaultsecrets.update(req.state, row), {})
+   input.check_order(row.nbf, row.exp)
+   return 200, bundle(req, keep(req, vaultsecrets.update(req.state, row)), {})
 end
 
 local UPDATE = { right = { action = "update/action", permission = "set" } }
@@ -372,7 +308,7 @@ keyvault:route("POST /deletedsecrets/:name/recover", RECOVER, function(req)
    end
    local row = find_deleted(req)
    vaultsecrets.move(req.state, req.vault.name, row.name, "recovering", req.cloud:seconds(DELAY))
-   return 200, bundle(req, row, {})
+   return 200, bundle(req, keep(req, row), {})
 end)
 
 keyvault:route("DELETE /deletedsecrets/:name", PURGE, function(req)

@@ -268,26 +268,34 @@ local function show_secret(_, row)
    return row.body
 end
 
+--- Writes what ARM shows of a secret: of its newest version, whichever plane made it. Gives the body.
+function vaults.keep_secret(state, vault, shown, row)
+   local id, uri = vault.id .. "/secrets/" .. shown, ("https://%s.vault.azure.net/secrets/%s"):format(
+      vault.name:lower(), shown)
+   local body = { id = id, name = shown, type = TYPE .. "/secrets", location = vault.body.location,
+      tags = row.tags, properties = {
+         contentType = row.content_type, secretUri = uri, secretUriWithVersion = uri .. "/" .. row.version,
+         attributes = { enabled = row.enabled, created = row.created, updated = row.updated, nbf = row.nbf,
+            exp = row.exp } } }
+   state:put_resource { id = id, type = body.type, name = shown, body = body }
+   return body
+end
+
+local KEPT_NAME = "Secret %s is currently in a deleted but recoverable state, and its name cannot be reused; "
+   .. "in this state, the secret can only be recovered or purged."
+
 local function put_secret(req, r)
    local given = type(r.body.properties) == "table" and r.body.properties or {}
    local attributes = type(given.attributes) == "table" and given.attributes or {}
-   local vault = r.parent:match "[^/]+$"
-   local known = vaultsecrets.name(req.state, vault, r.name)
-   refuse.when(known and known.standing ~= "live", 409, "Conflict",
-      ("Secret %s is currently in a deleted but recoverable state, and its name cannot be reused; in this "
-         .. "state, the secret can only be recovered or purged."):format(r.name))
-   local added = vaultsecrets.add(req.state, vault, r.name, { value = given.value, tags = r.tags,
+   local vault = req.state:resource(r.parent)
+   local known = vaultsecrets.name(req.state, vault.name, r.name)
+   refuse.when(known and known.standing ~= "live", 409, "Conflict", KEPT_NAME:format(r.name))
+   local added = vaultsecrets.add(req.state, vault.name, r.name, { value = given.value, tags = r.tags,
       content_type = value_or(given.contentType), enabled = attributes.enabled,
          nbf = value_or(attributes.nbf),
       exp = value_or(attributes.exp) })
-   local uri = ("https://%s.vault.azure.net/secrets/%s"):format(vault:lower(), r.name)
-   local body = { location = req.state:resource(r.parent).body.location, tags = r.tags, properties = {
-      contentType = added.content_type, secretUri = uri, secretUriWithVersion = uri .. "/" .. added.version,
-      attributes = { enabled = added.enabled, created = added.created, updated = added.updated,
-         nbf = added.nbf,
-         exp = added.exp } } }
    local new = not r.old
-   return new and 201 or 200, r:store(body).body
+   return new and 201 or 200, vaults.keep_secret(req.state, vault, r.name, added)
 end
 
 vaults:type("vaults/secrets", { versions = VERSIONS, location = false, show = show_secret, put = put_secret,

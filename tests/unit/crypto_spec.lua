@@ -30,6 +30,19 @@ describe("digests", function()
          .. "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f", hex(crypto.sha512 "abc"))
    end)
 
+   it("are the same of pieces, and may go on", function()
+      for _, kind in ipairs { "md5", "sha1", "sha256", "sha512" } do
+         local sum = crypto.digest(kind)
+         assert.equal(crypto[kind] "", sum:value())
+         assert.equal(sum, sum:add "ab")
+         assert.equal(crypto[kind] "ab", sum:value())
+         assert.equal(crypto[kind] "abc", sum:add(""):add(secret.new "c"):value())
+      end
+      assert.has_error(function() crypto.digest "md4" end)
+      assert.has_error(function() crypto.digest "md5":add(1, nil) end)
+      assert.has_error(function() getmetatable(crypto.digest "md5").add({}, "x") end)
+   end)
+
    it("match RFC 4231 with a key", function()
       local cases = {
          { ("\x0b"):rep(20), "Hi There",

@@ -323,9 +323,19 @@ describe("Key Vault of the local cloud", function()
       local path = vault.id:match "(/resourceGroups.*)$" .. "/secrets/from-arm"
       assert.equal(201, (cloud:arm("PUT", path, "2022-07-01", { properties = { value = "arm-value" } })))
       assert.equal("arm-value", select(2, call("GET", "/secrets/from-arm")).value)
+      set("by-data", "v", { contentType = "text/plain" })
+      local _, shown = cloud:arm("GET", vault.id:match "(/resourceGroups.*)$" .. "/secrets/by-data", "2022-07-01")
+      assert.same({ "text/plain", "https://vault-one.vault.azure.net/secrets/by-data", nil },
+         { shown.properties.contentType, shown.properties.secretUri, shown.properties.value })
+      local newer = set("from-arm", "newer")
+      _, shown = cloud:arm("GET", path, "2022-07-01")
+      assert.equal(newer.id, shown.properties.secretUriWithVersion)
       call("DELETE", "/secrets/from-arm")
+      assert.equal(404, (cloud:arm("GET", path, "2022-07-01")))
       assert.same({ 409, "Conflict" }, refused(cloud:arm("PUT", path, "2022-07-01", {
          properties = { value = "again" } })))
+      call("POST", "/deletedsecrets/from-arm/recover")
+      assert.equal(200, (cloud:arm("GET", path, "2022-07-01")))
    end)
 
    describe("lists", function()
