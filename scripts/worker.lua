@@ -17,10 +17,8 @@ local options = cli.parse(arg, {
    },
 })
 
--- In a container group everything that matters is in the environment, on Azure and on the local cloud.
-local inside = os.getenv "IDENTITY_ENDPOINT" ~= nil
-local settings = inside and config.load({ cloud = "azure" }, { need = { "prefect_url" }, file = false })
-   or config.load { cloud = options.cloud }
+-- Where groups are started, and as whom, is in the blocks: only Prefect must be known.
+local settings = config.load({ cloud = options.cloud }, { need = { "prefect_url" } })
 local queue_name = options.queue or settings.queue
 local limit = options.limit or 10
 

@@ -61,7 +61,7 @@ local function surroundings(cloud)
    local ports = cloud.ports or {}
    return {
       PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      ACIHOST_CLOUD = "local", ACIHOST_HOME = cloud.home,
+      ACIHOST_CLOUD = "azure", -- as far as a container can see
       HTTPS_PROXY = ports.proxy and "http://127.0.0.1:" .. ports.proxy or nil,
       NO_PROXY = "127.0.0.1,localhost",
       REQUESTS_CA_BUNDLE = cloud.home and cloud.home .. "/ca.pem" or nil,

@@ -1,4 +1,5 @@
 -- The main job, as a user runs it: set up, look, run a flow, set up again, break things, tear down.
+local fs = require "aci.fs"
 local journey = require "tests.support.journey"
 local json = require "aci.json"
 local process = require "aci.process"
@@ -9,6 +10,30 @@ local function states(rows)
    local found = {}
    for _, row in ipairs(rows) do found[row.state] = (found[row.state] or 0) + 1 end
    return found
+end
+
+--- Runs Lua text in a container group that has the flows' identity; gives its exit code.
+local function exit_code_in_a_container(here, text)
+   assert(fs.write(here.home .. "/inside.lua", text))
+   local out = here:good { "-e", ([[
+      local c = require "aci.setup".connect()
+      local id = c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/probe"
+      local identity = c.azure:group_id() .. "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/orionid"
+      c.azure:put(id, nil, { location = c.config.location,
+         identity = { type = "UserAssigned", userAssignedIdentities = { [identity] = {} } },
+         properties = { osType = "Linux", restartPolicy = "Never", containers = { { name = "probe", properties = {
+            image = "acihost:latest", command = { "acihost", "%s" },
+            environmentVariables = { { name = "KV_NAME", value = c.config.vault } },
+            resources = { requests = { cpu = 1, memoryInGB = 1 } } } } } } })
+      local state
+      repeat
+         require "aci.task".sleep(0.1)
+         local view = c.azure:get(id).properties.containers[1].properties.instanceView
+         state = view and view.currentState
+      until state and state.state == "Terminated"
+      c.azure:delete(id)
+      print(state.exitCode)]]):format(here.home .. "/inside.lua") }
+   return tonumber(out)
 end
 
 describe("setup.lua on the local cloud", function()
@@ -98,6 +123,9 @@ describe("setup.lua on the local cloud", function()
       assert.equal(1, code)
       assert.truthy((out .. err):find "Failed")
       assert.truthy((out .. err):find "Key Vault Secrets User", out .. err)
+      assert.equal(5, exit_code_in_a_container(here, [[
+         local c = require "aci.config".load({}, { need = {} })
+         require "aci.keyvault".connect(c, os.getenv "KV_NAME"):secret "testsecret"]]))
       here:good { "setup" }
       assert.truthy(here:good({ "run", demo }):find "Completed")
    end)
