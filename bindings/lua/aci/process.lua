@@ -269,6 +269,7 @@ function process.kill_tree(pid, options)
       task.sleep(FIRST_PAUSE)
       c.reap()
    end
+   c.reap() -- who ended by itself a moment ago may still be a zombie of ours
    return true
 end
 
