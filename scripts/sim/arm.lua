@@ -123,18 +123,12 @@ arm:route("GET /subscriptions/:subscription/providers/:namespace", {
    return 200, provider_body(req, namespace_of(req))
 end))
 
--- Azure's seconds that a registration takes.
-local REGISTRATION = 5
-
 arm:route("POST /subscriptions/:subscription/providers/:namespace/register", {
    scope = scope_of_subscription,
    action = function(req) return req.params.namespace .. "/register/action" end,
 }, checked(function(req)
    local service = namespace_of(req)
-   local name = "registered." .. service.namespace:lower()
-   if not service.free and not req.state:setting(name) then
-      req.state:setting(name, tostring(req.state:now() + req.cloud:seconds(REGISTRATION)))
-   end
+   checks.register(req, service.namespace)
    return 200, provider_body(req, service)
 end))
 
@@ -161,24 +155,30 @@ local function brief(row)
       kind = body.kind, sku = body.sku, identity = body.identity }
 end
 
--- The conditions of a $filter that this list knows: resourceType, name, tagName and tagValue.
+-- The conditions of a $filter that these lists know, in lower case.
+local KNOWN = { resourcetype = true, name = true, location = true, resourcegroup = true, tagname = true,
+   tagvalue = true }
+
 local function parse_filter(text)
-   local wanted = {}
-   if not text or text == "" then
-      return wanted
-   end
-   for name, value in text:gmatch "(%w+)%s+eq%s+'([^']*)'" do
+   local wanted, rest = {}, (text or ""):gsub("%f[%w]and%f[%W]", "")
+   rest = rest:gsub("(%w+)%s+eq%s+'([^']*)'", function(name, value)
       wanted[name:lower()] = value
-   end
-   refuse.unless(next(wanted), 501, "NotImplemented", "The local cloud does not know the filter " .. text
-      .. ".")
+      return KNOWN[name:lower()] and "" or nil
+   end)
+   refuse.when(rest:find "%S", 501, "NotImplemented", "The local cloud does not know the filter "
+      .. tostring(text) .. ".")
    return wanted
+end
+
+local function same(a, b)
+   return b == nil or (type(a) == "string" and a:lower() == b:lower())
 end
 
 local function fits(body, wanted)
    local tags = type(body.tags) == "table" and body.tags or {}
-   return (not wanted.resourcetype or body.type:lower() == wanted.resourcetype:lower())
-      and (not wanted.name or body.name:lower() == wanted.name:lower())
+   return same(body.type, wanted.resourcetype) and same(body.name, wanted.name)
+      and same(body.location, locations.short(wanted.location))
+      and same(body.id:match "/resource[gG]roups/([^/]+)", wanted.resourcegroup)
       and (not wanted.tagname or tags[wanted.tagname] ~= nil)
       and (not wanted.tagvalue or tags[wanted.tagname] == wanted.tagvalue)
 end

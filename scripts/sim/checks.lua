@@ -80,6 +80,17 @@ function checks.registered(req, namespace)
    end
 end
 
+-- Azure's seconds that a registration takes.
+local REGISTRATION = 5
+
+--- Begins the registration of a namespace, unless it has begun.
+function checks.register(req, namespace)
+   local name, known = "registered." .. namespace:lower(), registry.namespaces[namespace:lower()]
+   if not known.free and not req.state:setting(name) then
+      req.state:setting(name, tostring(req.state:now() + req.cloud:seconds(REGISTRATION)))
+   end
+end
+
 --- Refuses writes in a group that is being deleted.
 function checks.group_alive(group)
    refuse.when(group.busy and group.pending == "Deleting", 409, "ResourceGroupBeingDeleted",

@@ -12,6 +12,7 @@ local preflight = require "sim.preflight"
 local provider  = require "sim.provider"
 local refuse    = require "sim.refuse"
 local whatif    = require "sim.whatif"
+local words     = require "sim.words"
 
 local deployments = provider { name = "deployments", namespace = "Microsoft.Resources", free = true,
    operations = false, schema = deploying.SCHEMA }
@@ -273,11 +274,21 @@ route("POST", "/exportTemplate", { action = "exportTemplate/action", write = fal
    refuse(501, "NotImplemented", "The local cloud does not implement exportTemplate.")
 end)
 
+-- A template that could not be deployed is an answer too, not a failed request.
+local function predicted(req, group, body)
+   local ok, plan = pcall(prepare, req, group, body)
+   if ok then
+      return { status = "Succeeded", properties = { correlationId = req.id,
+         changes = whatif.changes(req, plan) } }
+   elseif not refuse.is(plan) or plan.status == 501 then
+      error(plan, 0)
+   end
+   return { status = "Failed", error = words.error(plan.status, plan.code, plan.message, plan).error }
+end
+
 route("POST", "/whatIf", { action = "whatIf/action", write = false }, function(req, group)
    check_name(req.params.name)
-   local plan = prepare(req, group, read(req))
-   local result = { status = "Succeeded", properties = { correlationId = req.id,
-      changes = whatif.changes(req, plan) } }
+   local result = predicted(req, group, read(req))
    local id = req.state:start_operation { kind = "what-if", resource = group.id,
       seconds = req.cloud:seconds(1),
       data = { result = result } }
@@ -308,13 +319,13 @@ local STATUS_NAMES = { [200] = "OK", [201] = "Created", [202] = "Accepted", [400
 local function operation_of(row, step)
    local failure = step.error and json.decode(step.error)
    local kind, name = step.target:match "^.*/providers/([^/]+/.*)/([^/]+)$"
-   local words = {}
+   local segments = {}
    for segment in (kind or ""):gmatch "[^/]+" do
-      words[#words + 1] = segment
+      segments[#segments + 1] = segment
    end
-   local parts = { words[1] }
-   for index = 2, #words, 2 do
-      parts[#parts + 1] = words[index]
+   local parts = { segments[1] }
+   for index = 2, #segments, 2 do
+      parts[#parts + 1] = segments[index]
    end
    return { id = row.id .. "/operations/" .. step.operation, operationId = step.operation, properties = {
       provisioningOperation = "Create", provisioningState = step.state,

@@ -56,6 +56,16 @@ function preflight.describe(req, definition, resource)
       names = names_of(resource.id), version = resource.apiVersion, body = resource.body })
 end
 
+-- A deployment registers the providers of its template, where the caller may; a validation only asks.
+local function check_registration(req, namespace)
+   local scope = "/subscriptions/" .. req.state:setting "subscription"
+   if not access.allowed(req.state, req.caller, namespace .. "/register/action", scope) then
+      checks.registered(req, namespace)
+   elseif req.method == "PUT" then
+      checks.register(req, namespace)
+   end
+end
+
 local function check_one(req, resource, failures)
    local definition = registry.types[resource.type:lower()]
    if not definition and not ROUTED[resource.type:lower()] then
@@ -65,7 +75,7 @@ local function check_one(req, resource, failures)
    if not definition then
       return
    end
-   checks.registered(req, definition.namespace)
+   check_registration(req, definition.namespace)
    checks.version(definition, resource.apiVersion, resource.location)
    if resource.unknown then
       return

@@ -185,12 +185,13 @@ local function network_ranges(row)
    return ranges
 end
 
---- Checks the body of one subnet that is written on its own.
+--- Checks the body of one subnet that is written on its own. When a template is validated its network may be
+-- another one by then.
 function subnets.check(req, r)
-   local above = req.state:resource(r.parent)
+   local above = not req.preflight and req.state:resource(r.parent)
    local ranges = above and network_ranges(above) or { cidr.parse "0.0.0.0/0" }
    local others = {}
-   for _, row in ipairs(req.state:resources { under = r.parent, type = subnets.TYPE }) do
+   for _, row in ipairs(above and req.state:resources { under = r.parent, type = subnets.TYPE } or {}) do
       if state.key(row.id) ~= state.key(r.id) then
          others[#others + 1] = cidr.parse(row.body.properties.addressPrefix)
       end
