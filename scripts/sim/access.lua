@@ -70,6 +70,18 @@ function access.allowed(state, caller, action, scope, data)
    return false
 end
 
+--- The rows (with an `id`) that the caller may perform the action on: a list shows nothing else, and is
+-- never refused.
+function access.visible(state, caller, action, rows)
+   local seen = {}
+   for _, row in ipairs(rows) do
+      if access.allowed(state, caller, action, row.id) then
+         seen[#seen + 1] = row
+      end
+   end
+   return seen
+end
+
 --- The permissions of the caller that apply on a scope, one element per effective role.
 function access.permissions(state, caller, scope)
    local found = {}

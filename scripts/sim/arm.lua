@@ -190,16 +190,15 @@ local function list_resources(req, under)
    local wanted, value = parse_filter(req.query["$filter"]), json.array {}
    for _, row in ipairs(req.state:resources { under = under }) do
       local path = row.id:match "/providers/[^/]+/(.*)$"
-      if path and select(2, path:gsub("/", "")) == 1 and row.body.location and fits(row.body, wanted) then
+      if path and select(2, path:gsub("/", "")) == 1 and row.body.location and fits(row.body, wanted)
+         and access.allowed(req.state, req.caller, row.body.type .. "/read", row.id) then
          value[#value + 1] = brief(row)
       end
    end
    return 200, { value = value }
 end
 
-arm:route("GET /subscriptions/:subscription/resources", {
-   action = "Microsoft.Resources/subscriptions/resources/read", scope = scope_of_subscription,
-}, checked(function(req)
+arm:route("GET /subscriptions/:subscription/resources", {}, checked(function(req)
    return list_resources(req, "/subscriptions/" .. req.params.subscription)
 end))
 
@@ -245,8 +244,7 @@ local function unknown_type(req, namespace, name)
    if not service and not namespace:lower():find "^microsoft%." then
       refuse(404, "InvalidResourceNamespace", ("The resource namespace '%s' is invalid."):format(namespace))
    end
-   refuse(501, "NotImplemented", ("The local cloud does not implement %s for the resource type '%s/%s' "
-      .. "(api version "
+   refuse(501, "NotImplemented", ("The local cloud does not implement %s %s/%s (api version "
       .. "'%s')."):format(req.method, service and service.namespace or namespace, name,
          req.query["api-version"]))
 end
@@ -257,7 +255,7 @@ function arm.missing(req)
       arm.unauthorized(req, problem)
    end
    arm.before(req)
-   local namespace, rest = req.path:match "/providers/([^/]+)/([^/]+)"
+   local namespace, rest = req.path:match "/providers/([^/]+)/(.+)$"
    if namespace then
       unknown_type(req, namespace, rest)
    end

@@ -265,6 +265,13 @@ for _, one in ipairs { "/v1.0/servicePrincipals/:id", "/v1.0/servicePrincipals(a
    graph:route("DELETE " .. one, {}, function(req) return delete(req, "servicePrincipal") end)
 end
 
+-- Whoever logs in here is an application: there is no "me".
+for _, path in ipairs { "/v1.0/me", "/v1.0/me/*rest" } do
+   graph:route("GET " .. path, {}, function()
+      refuse(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
+   end)
+end
+
 -- What was deleted, and what ids are.
 
 graph:route("GET /v1.0/directory/deletedItems/microsoft.graph.application", {}, function(req)

@@ -1,6 +1,7 @@
 --- Resource groups.
 local crypto    = require "aci.crypto"
 local json      = require "aci.json"
+local access    = require "sim.access"
 local arm       = require "sim.arm"
 local checks    = require "sim.checks"
 local locations = require "sim.locations"
@@ -19,7 +20,9 @@ end
 
 -- Adds a route on one group; `handler` gets the request and the stored group or nil.
 local function route(verb, right, handler, write)
-   groups:route(verb .. " " .. PATH, { action = ACTION .. right, scope = scope, write = write },
+   groups:route(verb .. " " .. PATH, { scope = scope, write = write, action = function(req)
+      return ((ACTION .. right):gsub("resourceGroups", req.path:match "^/[^/]+/[^/]+/([^/]+)"))
+   end },
       function(req)
       checks.resource_version(req, arm.VERSIONS)
       return handler(req, req.state:resource(req.path))
@@ -146,13 +149,11 @@ groups:route("GET /subscriptions/:subscription/operationresults/:id", {}, functi
    return 202, nil, req.cloud:retry({ Location = result_url(req, req.params.id) }, 100)
 end)
 
-groups:route("GET /subscriptions/:subscription/resourceGroups", { action = ACTION .. "read",
-   scope = function(req)
-   return "/subscriptions/" .. req.params.subscription
-end }, function(req)
+groups:route("GET /subscriptions/:subscription/resourceGroups", {}, function(req)
    checks.resource_version(req, arm.VERSIONS)
    local wanted, value = arm.parse_filter(req.query["$filter"]), json.array {}
-   for _, row in ipairs(req.state:resources { type = TYPE }) do
+   local rows = access.visible(req.state, req.caller, ACTION .. "read", req.state:resources { type = TYPE })
+   for _, row in ipairs(rows) do
       if arm.fits(row.body, wanted) then
          value[#value + 1] = row.body
       end

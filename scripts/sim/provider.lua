@@ -283,9 +283,9 @@ local function delete(req, definition)
 end
 
 local function list(req, definition, under)
-   local found = json.array {}
-   for _, row in ipairs(req.state:resources { under = under, type = definition.namespace .. "/"
-      .. definition.type }) do
+   local kind, found = definition.namespace .. "/" .. definition.type, json.array {}
+   local rows = req.state:resources { under = under, type = kind }
+   for _, row in ipairs(under and rows or access.visible(req.state, req.caller, kind .. "/read", rows)) do
       found[#found + 1] = shown(req, definition, row)
    end
    return 200, { value = found }
@@ -341,14 +341,11 @@ function methods:type(name, definition)
    end
    self:route(("GET %s/%s"):format(base, pattern(definition)), { action = action .. "/read",
       scope = function(req)
-      return (req.path:gsub("/+$", ""):gsub(#definition.segments == 1 and "/providers/[^/]+/[^/]+$"
-         or "/[^/]+$", ""))
+      return (req.path:gsub("/+$", ""):gsub("/[^/]+$", ""))
    end }, function(req) return list_in_group(req, definition) end)
    if #definition.segments == 1 then
-      self:route(("GET /subscriptions/:subscription/providers/%s/%s"):format(self.namespace, name), {
-         action = action .. "/read",
-         scope = function(req) return "/subscriptions/" .. req.params.subscription end,
-      }, function(req)
+      self:route(("GET /subscriptions/:subscription/providers/%s/%s"):format(self.namespace, name), {},
+         function(req)
          checks.version(definition, req.query["api-version"])
          return list(req, definition)
       end)

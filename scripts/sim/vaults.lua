@@ -332,6 +332,14 @@ vaults:route("GET /subscriptions/:subscription/providers/Microsoft.KeyVault/dele
    return 200, { value = value }
 end)
 
+-- Managed HSMs: az looks for them wherever it looks for vaults. There are none.
+for _, path in ipairs { "/providers/Microsoft.KeyVault/managedHSMs", "/providers/Microsoft.KeyVault/deletedManagedHSMs",
+   "/resourceGroups/:group/providers/Microsoft.KeyVault/managedHSMs" } do
+   vaults:route("GET /subscriptions/:subscription" .. path, {}, function()
+      return 200, { value = json.array {} }
+   end)
+end
+
 local ONE = "/subscriptions/:subscription/providers/Microsoft.KeyVault/locations/:location/deletedVaults"
    .. "/:vault"
 
