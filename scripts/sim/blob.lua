@@ -71,7 +71,13 @@ end
 local blob = service { name = "blob", host = "*.blob.core.windows.net", schema = data.SCHEMA, exact = true,
    files = { "blobs" }, error = words.error, headers = words.headers }
 
+-- An unknown account is no more than an unknown host.
+local function check_account(req)
+   words.unless(storage.account(req.state, (req.label:gsub("%-secondary$", ""))), "ResourceNotFound")
+end
+
 function blob.before(req, route)
+   check_account(req)
    check_query(req)
    auth.identify(req, route)
    check_names(req)
@@ -82,9 +88,9 @@ function blob.before(req, route)
    end
 end
 
---- What no route takes: an unknown account is no more than an unknown host.
+--- What no route takes.
 function blob.missing(req)
-   words.unless(storage.account(req.state, (req.label:gsub("%-secondary$", ""))), "ResourceNotFound")
+   check_account(req)
    check_query(req)
    words.not_here(("%s %s with these parameters"):format(req.method, req.path))
 end

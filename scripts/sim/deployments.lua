@@ -316,17 +316,19 @@ end)
 local STATUS_NAMES = { [200] = "OK", [201] = "Created", [202] = "Accepted", [400] = "BadRequest",
    [403] = "Forbidden", [404] = "NotFound", [409] = "Conflict" }
 
+-- The type and the name that the path after /providers/ stands for: a/b/x/c/y is a/b/c named x/y.
+local function type_and_name(id)
+   local kinds, names = {}, {}
+   for segment in id:match "^.*/providers/(.*)$":gmatch "[^/]+" do
+      local list = #kinds < 2 and kinds or #names < #kinds - 1 and names or kinds
+      list[#list + 1] = segment
+   end
+   return table.concat(kinds, "/"), table.concat(names, "/")
+end
+
 local function operation_of(row, step)
    local failure = step.error and json.decode(step.error)
-   local kind, name = step.target:match "^.*/providers/([^/]+/.*)/([^/]+)$"
-   local segments = {}
-   for segment in (kind or ""):gmatch "[^/]+" do
-      segments[#segments + 1] = segment
-   end
-   local parts = { segments[1] }
-   for index = 2, #segments, 2 do
-      parts[#parts + 1] = segments[index]
-   end
+   local kind, name = type_and_name(step.target)
    return { id = row.id .. "/operations/" .. step.operation, operationId = step.operation, properties = {
       provisioningOperation = "Create", provisioningState = step.state,
       timestamp = clock.iso(step.ended or clock.now()), trackingId = step.tracking,
@@ -334,7 +336,7 @@ local function operation_of(row, step)
          serviceRequestId = step.tracking,
       statusCode = STATUS_NAMES[step.status or 202] or tostring(step.status),
       statusMessage = failure and { status = "Failed", error = failure } or nil,
-      targetResource = { id = step.target, resourceType = table.concat(parts, "/"),
+      targetResource = { id = step.target, resourceType = kind,
          resourceName = name } } }
 end
 

@@ -241,6 +241,35 @@ describe("the resource manager", function()
          assert.equal("orionid", all.value[1].name)
          assert.equal(1, #select(2, arm("GET", "/resourceGroups/rg/resources?$filter=name%20eq%20'orionid'",
             "2021-04-01")).value)
+         local function count(filter)
+            local status, body = arm("GET", "/resources?$filter=" .. filter:gsub(" ", "%%20"), "2021-04-01")
+            return status == 200 and #body.value or status
+         end
+         assert.same({ 1, 0, 1, 501 }, { count "resourceGroup eq 'RG'", count "resourceGroup eq 'other'",
+            count "name eq 'orionid' and location eq 'northeurope'", count "nonsense eq 'x'" })
+      end)
+
+      it("are listed for those who may read them, not refused", function()
+         cloud:prepare("other", "Microsoft.ManagedIdentity")
+         local scope = "/subscriptions/" .. cloud.owner.subscription .. "/resourceGroups/rg"
+         local client = cloud:client("reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7", scope)
+         local token = cloud:token("https://management.azure.com", client.id, client.secret)
+         local function names(path)
+            local found = {}
+            for index, item in ipairs(select(2, arm("GET", path, "2023-01-31", nil, token)).value) do
+               found[index] = item.name
+            end
+            return found
+         end
+         arm("PUT", ID:gsub("/rg/", "/other/") .. "elsewhere", "2023-01-31", { location = "northeurope" })
+         assert.same({ "orionid" }, names "/providers/Microsoft.ManagedIdentity/userAssignedIdentities")
+         local _, groups = arm("GET", "/resourcegroups", "2021-04-01", nil, token)
+         assert.same({ "rg" }, { groups.value[1].name, groups.value[2] })
+         local _, all = arm("GET", "/resources", "2021-04-01", nil, token)
+         assert.same({ "orionid" }, { all.value[1].name, all.value[2] })
+         local status, body = arm("GET", ID:gsub("/rg/", "/other/"):gsub("/$", ""), "2023-01-31", nil, token)
+         assert.same({ 403, "AuthorizationFailed" }, code(status, body))
+         assert.truthy(body.error.message:find("/resourceGroups/other/providers/Microsoft.ManagedIdentity'", 1, true))
       end)
    end)
 

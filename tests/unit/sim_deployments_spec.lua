@@ -262,6 +262,62 @@ describe("deployments of the local cloud", function()
          change.delta[1].after })
    end)
 
+   it("compare arrays element by element, look into nested deployments, hide secure values", function()
+      local function changes(given, parameters)
+         local _, _, headers = arm("POST", D .. "w/whatIf", V, { properties = { mode = "Incremental",
+            template = given, parameters = parameters } })
+         return select(2, cloud:request { url = headers.location, token = cloud.arm_token })
+      end
+      local function network(prefix)
+         return { type = "Microsoft.Network/virtualNetworks", apiVersion = "2024-05-01", name = "v",
+            location = "North Europe", properties = { addressSpace = { addressPrefixes = { "10.0.0.0/16" } },
+               subnets = { { name = "s", properties = { addressPrefix = prefix } } } } }
+      end
+      deploy("made", template { network "10.0.1.0/24" })
+      assert.equal("NoChange", changes(template { network "10.0.1.0/24" }).properties.changes[1].changeType)
+      local delta = changes(template { network "10.0.2.0/24" }).properties.changes[1].delta[1]
+      assert.same({ "properties.subnets", "Array", "0", "properties.addressPrefix", "10.0.1.0/24" }, { delta.path,
+         delta.propertyChangeType, delta.children[1].path, delta.children[1].children[1].path,
+         delta.children[1].children[1].before })
+
+      deploy("first", template { identity("idx", { tags = { t = "other" } }) })
+      local within = template({ { type = "Microsoft.Resources/deployments", apiVersion = "2022-09-01",
+         name = "within", properties = { mode = "Incremental", expressionEvaluationOptions = { scope = "inner" },
+            parameters = { p = { value = "[parameters('p')]" } }, template = template({ identity("idx", {
+               tags = { t = "[parameters('p')]" } }) }, { parameters = { p = { type = "secureString" } } }) } } },
+         { parameters = { p = { type = "secureString" } } })
+      local answer = changes(within, { p = { value = "hush-hush" } })
+      assert.is_nil(json.encode(answer):find("hush-hush", 1, true))
+      assert.same({ "Modify", "*******" }, { answer.properties.changes[1].changeType,
+         answer.properties.changes[1].delta[1].after })
+
+      local failed = changes(template({}, { parameters = { p = { type = "int" } } }))
+      assert.same({ "Failed", "InvalidTemplate" }, { failed.status, failed.error.code })
+   end)
+
+   it("register the providers of a template, where the caller may", function()
+      local function contributor(name, scope)
+         local client = cloud:client(name, "b24988ac-6180-42a0-ab88-20f7382dd24c", scope)
+         return cloud:token("https://management.azure.com", client.id, client.secret)
+      end
+      local group = { type = "Microsoft.ContainerInstance/containerGroups", apiVersion = "2023-05-01", name = "g",
+         location = "northeurope", properties = { osType = "Linux", containers = { { name = "c",
+            properties = { image = "busybox", command = { "true" }, resources = { requests = { cpu = 1,
+               memoryInGB = 1 } } } } } } }
+      local subscription = "/subscriptions/" .. cloud.owner.subscription
+      local function state()
+         return select(2, arm("GET", "/providers/Microsoft.ContainerInstance", "2021-04-01")).registrationState
+      end
+      local within = contributor("within", subscription .. "/resourceGroups/rg")
+      assert.same({ 409, "MissingSubscriptionRegistration" }, code(put("r", template { group }, nil, within)))
+      assert.equal(200, (arm("POST", D .. "r/validate", V, { properties = { mode = "Incremental",
+         template = template { group } } })))
+      assert.equal("NotRegistered", state())
+      assert.equal("Succeeded", deploy("r", template { group }, nil,
+         contributor("above", subscription)).provisioningState)
+      assert.equal("Registered", state())
+   end)
+
    it("can be canceled while they run, not replaced, listed and forgotten", function()
       local slow = support.inside { factor = 1 }
       slow:prepare("rg", "Microsoft.ManagedIdentity")
