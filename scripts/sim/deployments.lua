@@ -68,8 +68,10 @@ local function read(req)
    refuse.unless(type(properties) == "table", 400, "InvalidRequestContent",
       "The request content was invalid and could not be deserialized: 'Required property 'properties' "
          .. "not found'.")
-   refuse.when(properties.templateLink ~= nil, 501, "NotImplemented",
-      "The local cloud does not implement templateLink.")
+   for _, name in ipairs { "templateLink", "parametersLink", "onErrorDeployment" } do
+      refuse.when(properties[name] ~= nil and properties[name] ~= json.null, 501, "NotImplemented",
+         "The local cloud does not implement " .. name .. ".")
+   end
    refuse.unless(type(properties.template) == "table", 400, "InvalidTemplate",
       "Deployment template validation failed: 'Either the template or the templateLink must be given.'.")
    local mode = properties.mode

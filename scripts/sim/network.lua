@@ -234,7 +234,7 @@ end
 
 local function check_reference(req, r, item, sku)
    local id = type(item) == "table" and item.id
-   local row = subnets.must_refer(req, r.id, id, "Microsoft.Network/publicIPAddresses")
+   local row = subnets.must_refer(req, r.id, id, "Microsoft.Network/publicIPAddresses", r.location)
    if not row then
       return
    end

@@ -49,14 +49,14 @@ function subnets.of_gateway(req, id)
    return found
 end
 
---- Refuses a reference to what does not exist or is of another type; gives the row. When a template is
--- validated what it refers to need not exist yet: then it gives nil.
-function subnets.must_refer(req, from, id, kind)
+--- Refuses a reference to what does not exist, is of another type or in another region; gives the row. When
+-- a template is validated what it refers to need not exist yet: then it gives nil.
+function subnets.must_refer(req, from, id, kind, location)
    local row = type(id) == "string" and req.state:resource(id)
    if not row and req.preflight then
       return nil
    end
-   if not (row and row.type == kind:lower()) then
+   if not (row and row.type == kind:lower() and (not location or row.body.location == location)) then
       refuse(400, "InvalidResourceReference", ("Resource %s referenced by resource %s was not found. "
          .. "Please make sure "
          .. "that the referenced resource exists, and that both resources are in the same region."):format(
@@ -116,12 +116,12 @@ local function check_delegations(name, properties)
       ("Subnet '%s' cannot have more than one delegation."):format(name))
 end
 
-local function check_gateway(req, id, network_id, properties)
+local function check_gateway(req, id, network_id, properties, location)
    local gateway = properties.natGateway
    if type(gateway) ~= "table" then
       return
    end
-   subnets.must_refer(req, id, gateway.id, "Microsoft.Network/natGateways")
+   subnets.must_refer(req, id, gateway.id, "Microsoft.Network/natGateways", location)
    for _, row in ipairs(subnets.of_gateway(req, gateway.id)) do
       refuse.when(state.key(row.id:match "^(.*)/subnets/") ~= state.key(network_id), 400,
          "NatGatewayCannotBeUsedBySubnetsBelongingToDifferentVirtualNetworks",
@@ -152,7 +152,7 @@ local function check_one(req, r, item, ranges, others)
    check_delegations(item.name, properties)
    local range = subnets.check_range(item.name, r.name, prefix_of(properties), ranges, others)
    local id = r.id .. "/subnets/" .. item.name
-   check_gateway(req, id, r.id, properties)
+   check_gateway(req, id, r.id, properties, r.location)
    if type(properties.natGateway) == "table" then
       r:linked("Microsoft.Network/natGateways/join/action", properties.natGateway.id)
    end
@@ -196,7 +196,8 @@ function subnets.check(req, r)
          others[#others + 1] = cidr.parse(row.body.properties.addressPrefix)
       end
    end
-   local network = { id = r.parent, name = r.parent:match "[^/]+$", linked = function(_,
+   local network = { id = r.parent, name = r.parent:match "[^/]+$", location = above
+      and above.body.location, linked = function(_,
       ...) return r:linked(...) end }
    check_one(req, network, { name = r.name, properties = r.body.properties }, ranges, others)
 end

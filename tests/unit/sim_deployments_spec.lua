@@ -335,6 +335,36 @@ describe("deployments of the local cloud", function()
       slow:close()
    end)
 
+   it("read a parameter from a vault that allows it", function()
+      local K = "/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/v-param"
+      local function vault(allowed)
+         arm("PUT", K, "2022-07-01", { location = "northeurope", properties = { tenantId = cloud.owner.tenant,
+            sku = { family = "A", name = "standard" }, enableRbacAuthorization = true,
+            enabledForTemplateDeployment = allowed } })
+      end
+      vault(false)
+      arm("PUT", K .. "/secrets/n", "2022-07-01", { properties = { value = "from-the-vault" } })
+      local given = template({ identity "[parameters('n')]" }, { parameters = { n = { type = "secureString" } } })
+      local parameters = { n = { reference = { secretName = "n",
+         keyVault = { id = "/subscriptions/" .. cloud.owner.subscription .. K } } } }
+      assert.same({ 400, "KeyVaultParameterReferenceAuthorizationFailed" }, code(put("p", given, parameters)))
+      vault(true)
+      assert.equal("Succeeded", deploy("p", given, parameters).provisioningState)
+      assert.equal(200, (arm("GET", "/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/"
+         .. "from-the-vault", "2023-01-31")))
+      parameters.n.reference.secretName = "none"
+      assert.same({ 400, "KeyVaultParameterReferenceNotFound" }, code(put("p2", given, parameters)))
+   end)
+
+   it("say what of them is not implemented", function()
+      for _, name in ipairs { "templateLink", "parametersLink", "onErrorDeployment" } do
+         local status, body = arm("PUT", D .. "x", V, { properties = { mode = "Incremental", template = template {},
+            [name] = { uri = "https://example.com/t.json" } } })
+         assert.same({ 501, "NotImplemented" }, code(status, body))
+         assert.truthy(body.error.message:find(name, 1, true))
+      end
+   end)
+
    it("refuse bad names", function()
       assert.same({ 400, "DeploymentNameLengthLimitExceeded" }, code(put(("x"):rep(65), template {})))
       assert.same({ 400, "DeploymentNameInvalidCharacters" }, code(put("a%20b", template {})))

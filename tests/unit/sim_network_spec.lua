@@ -187,6 +187,9 @@ describe("the network of the local cloud", function()
 
    it("refuses gateways without their address, with a Basic one, or with somebody else's", function()
       assert.same({ 400, "InvalidResourceReference" }, code(gateway("n", { "none" })))
+      arm("PUT", N .. "publicIPAddresses/elsewhere", V, { location = "westeurope", sku = { name = "Standard" },
+         properties = { publicIPAllocationMethod = "Static" } })
+      assert.same({ 400, "InvalidResourceReference" }, code(gateway("n", { "elsewhere" })))
       address("basic", { properties = {} })
       assert.same({ 400, "NatGatewayPublicIpSkuMismatch" }, code(gateway("n", { "basic" })))
       address "p"
