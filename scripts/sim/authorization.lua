@@ -144,7 +144,7 @@ local function put_assignment(req)
    refuse.unless(name:find(GUID), 400, "InvalidRoleAssignmentId",
       ("The role assignment ID '%s' is not valid. The role assignment ID must be a "
          .. "GUID."):format(req.params.name))
-   local body = req:json()
+   local body = req:object()
    local given = type(body.properties) == "table" and body.properties or body
    local role = role_of(req, given.roleDefinitionId)
    local principal, kind = principal_of(req, given)
@@ -265,7 +265,7 @@ authorization:route("PUT " .. DEFINITIONS .. "/:name", definition_right "write",
    local old = roles.find(req.state, name)
    refuse.when(old and old.type == "BuiltInRole", 400, "RoleDefinitionUpdateNotPermitted",
       "A built-in role cannot be updated.")
-   local body = req:json()
+   local body = req:object()
    local role = rolewords.read(req, name, type(body.properties) == "table" and body.properties or body,
       scope)
    role.createdOn, role.createdBy = old and old.createdOn or stamp(), old and old.createdBy

@@ -87,7 +87,8 @@ end
 
 --- An object by its object id, of a kind ("application", "servicePrincipal"; nil: any).
 function directory.get(state, id, kind)
-   local row = state.db:row("SELECT * FROM directory WHERE id = ? AND deleted IS NULL", (id or ""):lower())
+   local row = type(id) == "string"
+      and state.db:row("SELECT * FROM directory WHERE id = ? AND deleted IS NULL", id:lower())
    return row and (kind == nil or row.kind == kind) and decode(row) or nil
 end
 

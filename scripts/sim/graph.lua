@@ -53,6 +53,10 @@ function graph.before(req, route)
    refuse(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 end
 
+local function list_of(value)
+   return type(value) == "table" and value or {}
+end
+
 local CONTEXT = "https://graph.microsoft.com/v1.0/$metadata#"
 local SETS = { application = "applications", servicePrincipal = "servicePrincipals" }
 
@@ -173,7 +177,7 @@ local function check_new(body)
 end
 
 graph:route("POST /v1.0/applications", {}, function(req)
-   local body = req:json()
+   local body = req:object()
    check_new(body)
    local fields = { displayName = body.displayName }
    for _, name in ipairs { "tags", "identifierUris", "keyCredentials", "notes", "uniqueName",
@@ -187,7 +191,7 @@ local CHANGEABLE = { "displayName", "tags", "identifierUris", "notes", "descript
    "requiredResourceAccess", "keyCredentials" }
 
 local function patch(req, kind)
-   local object, body = find(req, kind), req:json()
+   local object, body = find(req, kind), req:object()
    for _, name in ipairs(CHANGEABLE) do
       if body[name] ~= nil then
          object[name] = body[name]
@@ -201,7 +205,7 @@ local function patch(req, kind)
 end
 
 local function add_password(req)
-   local app, body = find(req, "application"), req:text() ~= "" and req:json() or {}
+   local app, body = find(req, "application"), req:text() ~= "" and req:object() or {}
    local wanted = {}
    for name, value in pairs(type(body.passwordCredential) == "table" and body.passwordCredential or {}) do
       wanted[name] = value ~= json.null and value or nil
@@ -212,7 +216,7 @@ local function add_password(req)
 end
 
 local function remove_password(req)
-   local app, body = find(req, "application"), req:json()
+   local app, body = find(req, "application"), req:object()
    if not directory.remove_password(req.state, app, body.keyId) then
       bad "No password credential found with keyId."
    end
@@ -239,7 +243,7 @@ end
 -- Service principals.
 
 graph:route("POST /v1.0/servicePrincipals", {}, function(req)
-   local body = req:json()
+   local body = req:object()
    local app = type(body.appId) == "string" and directory.by_app(req.state, body.appId, "application")
    if not app or not directory.visible(req.state, app) then
       refuse.with { status = 400, code = "Request_BadRequest",
@@ -305,7 +309,7 @@ end)
 
 graph:route("POST /v1.0/directoryObjects/getByIds", { write = false }, function(req)
    local found = json.array {}
-   for _, id in ipairs(req:json().ids or {}) do
+   for _, id in ipairs(list_of(req:object().ids)) do
       local object = directory.get(req.state, id)
       if object then
          object["@odata.type"] = object.servicePrincipalType and "#microsoft.graph.servicePrincipal"

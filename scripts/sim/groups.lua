@@ -72,7 +72,7 @@ route("PUT", "write", function(req, row)
    if row then
       checks.group_alive(row)
    end
-   local given = req:json()
+   local given = req:object()
    local place = check_body(row, given)
    local name = row and row.name or req.params.group
    local id = ("/subscriptions/%s/resourceGroups/%s"):format(req.state:setting "subscription", name)
@@ -94,7 +94,7 @@ end)
 
 route("PATCH", "write", function(req, row)
    checks.group_alive(known(req, row))
-   local given, body = req:json(), row.body
+   local given, body = req:object(), row.body
    body.tags = table_or_nil(given.tags) or body.tags
    req.state:put_resource { id = row.id, type = TYPE, name = row.name, body = body }
    return 200, body

@@ -250,9 +250,7 @@ end
 local function put(req, definition)
    local r, group = describe(req, definition)
    checks.group_alive(group)
-   r.body = req:json()
-   refuse.unless(type(r.body) == "table" and not json.is_array(r.body), 400, "InvalidRequestContent",
-      "The request content was invalid and could not be deserialized: 'The body is not an object.'.")
+   r.body = req:object()
    return provider.put(req, r)
 end
 
@@ -260,7 +258,7 @@ local function patch(req, definition)
    local r, group = describe(req, definition)
    checks.group_alive(group)
    r:must_exist()
-   r.body = req:json()
+   r.body = req:object()
    if definition.patch then
       return definition.patch(req, r)
    end

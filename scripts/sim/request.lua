@@ -66,6 +66,18 @@ function methods:json()
    refuse(400, "BadRequest", "The request body is not valid JSON: " .. tostring(err))
 end
 
+--- The body as a JSON object; anything else is refused like malformed JSON.
+function methods:object()
+   local value = self:json()
+   if type(value) == "table" and not json.is_array(value) then
+      return value
+   end
+   if self.service and self.service.malformed then
+      refuse(self.service.malformed("The body is not a JSON object.", self))
+   end
+   refuse(400, "BadRequest", "The request body is not a JSON object.")
+end
+
 --- The first value of a form field or query parameter, as application/x-www-form-urlencoded.
 function methods:form()
    return split_query(self:text())

@@ -39,8 +39,8 @@
 -- A request: method, host, label (what `*` stood for in the host), path (decoded), target (raw), segments,
 -- params, query (decoded map), headers (lower-case names), caller (token claims), state, cloud, service,
 -- route, id (a GUID), raw (the aci.server request; nil inside the process), and the methods of
--- sim/request.lua: text(), json(). Handlers run in one transaction, committed before the answer; they must
--- not wait (else everybody waits).
+-- sim/request.lua: text(), json(), object(), form(). Handlers run in one transaction, committed before the
+-- answer; they must not wait (else everybody waits).
 local service = {}
 
 local methods = {}

@@ -178,7 +178,7 @@ local function show_keys(req, r)
 end
 
 local function regenerate(req, r)
-   local name = req:json().keyName
+   local name = req:object().keyName
    refuse.unless(name == "key1" or name == "key2", 400, "InvalidRequestPropertyValue",
       ("The value '%s' is not allowed for property keyName."):format(tostring(name)))
    req.state:put_secret(r.id, name, crypto.base64(crypto.random(64)))
@@ -197,7 +197,7 @@ storage:route("POST /subscriptions/:subscription/providers/Microsoft.Storage/che
    write = false, action = "Microsoft.Storage/checknameavailability/read",
    scope = function(req) return "/subscriptions/" .. req.params.subscription end,
 }, function(req)
-   local name = tostring(req:json().name)
+   local name = tostring(req:object().name)
    if not valid_name(name) then
       return 200, { nameAvailable = false, reason = "AccountNameInvalid", message = BAD_NAME:format(name) }
    elseif storage.account(req.state, name) or taken.is(req.state, "storage", name) then

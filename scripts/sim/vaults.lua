@@ -85,8 +85,11 @@ end
 
 local function check_policies(req, given)
    local tenant = req.state:setting "tenant"
+   if type(given) == "table" and next(given) ~= nil and not json.is_array(given) then
+      bad "An invalid value was provided for 'accessPolicies'."
+   end
    for _, policy in ipairs(type(given) == "table" and given or {}) do
-      if type(policy) ~= "table" or type(policy.objectId) ~= "string"
+      if type(policy) ~= "table" or type(policy.tenantId) ~= "string" or type(policy.objectId) ~= "string"
          or type(policy.permissions) ~= "table" then
          bad "An access policy needs objectId, tenantId and permissions."
       elseif (policy.tenantId or ""):lower() ~= tenant then
@@ -236,7 +239,7 @@ end
 
 -- accessPolicies/add, replace, remove.
 local function change_policies(req, r)
-   local how, given = req.params.operation:lower(), req:json()
+   local how, given = req.params.operation:lower(), req:object()
    local list = type(given.properties) == "table" and given.properties.accessPolicies or {}
    check_policies(req, list)
    refuse.unless(how == "add" or how == "replace" or how == "remove", 400, "BadRequest",
@@ -374,7 +377,7 @@ end)
 vaults:route("POST /subscriptions/:subscription/providers/Microsoft.KeyVault/checkNameAvailability", {
    write = false, action = "Microsoft.KeyVault/checkNameAvailability/read", scope = of_subscription },
       function(req)
-   local name = tostring(req:json().name)
+   local name = tostring(req:object().name)
    if not valid_name(name) then
       return 200, { nameAvailable = false, reason = "AccountNameInvalid", message = BAD_NAME:format(name) }
    elseif vaults.find(req.state, name) or vaults.find_deleted(req.state, name)
