@@ -88,8 +88,9 @@ local function stop(req, r)
    return 204
 end
 
+-- A group that was just stopped may still have processes that end.
 local function start(req, r)
-   if grouprun.is_running(req.cloud, r.old) then return 204 end
+   if grouprun.is_running(req.cloud, r.old) and not grouprun.is_stopped(req.cloud, r.old) then return 204 end
    grouprun.begin(req, r.old)
    return 202, nil, r:async(0, { version = OPERATION_VERSION })
 end

@@ -1,0 +1,83 @@
+--- The official Python management SDKs on the local cloud, pointed at it by `sim env` alone; one of them runs
+-- inside a container group and reads a secret as the group's identity.
+local journey = require "tests.support.journey"
+local json    = require "aci.json"
+local peers   = require "tests.support.peers"
+local process = require "aci.process"
+local tool    = require "tests.support.az"
+
+local SECRET = "only for the group"
+
+describe("the Python management SDKs", function()
+   local place, seen
+
+   setup(function()
+      local path = peers.path "p2"
+      if not path then return end
+      place = journey.new()
+      place:good { "sim", "start", "--clock", "0.001" }
+      local environment = peers.environment(place.home .. "/prefect", tool.exported(place))
+      environment.SPEC_SECRET = SECRET
+      local ran = assert(process.run { timeout = 180, env = environment, stdin = "null",
+         args = { path .. "/bin/python", "tests/journey/python_management.py", "sdk-journey" } })
+      assert(ran.code == 0, ran.stderr)
+      seen = assert(json.decode(ran.stdout))
+   end)
+   teardown(function()
+      if place then place:close() end
+   end)
+
+   local function check(name, part, body)
+      it(name, function()
+         if not seen then pending "vendor/peers p2 installs the SDKs" return end
+         assert.is_nil(seen[part].failed)
+         body(seen[part])
+      end)
+   end
+
+   check("make, change, list and delete resource groups", "groups", function(s)
+      assert.same({ { true, "northeurope", "Succeeded", { a = "b" } }, { c = "d" }, { true, false }, { "sdk" } },
+         { s.made, s.patched, s.exists, s.listed })
+      assert.same({ "ResourceNotFoundError", 404, "ResourceGroupNotFound" }, s.absent)
+      assert.same({ "ResourceExistsError", 409, "InvalidResourceGroupLocation" }, s.elsewhere)
+      assert.same({ "Microsoft.KeyVault", true }, s.provider)
+   end)
+
+   check("validate, predict, carry out and list deployments", "deployments", function(s)
+      assert.same({ { json.null, "Succeeded" }, { "Succeeded", { "Create" } } }, { s.checked, s.predicted })
+      assert.same({ "Succeeded", 3, { type = "SecureString" }, "runner" }, s.made)
+      assert.same({ "secrets", "userAssignedIdentities", "vaults" }, s.operations)
+      assert.same({ { "d", "failing" }, { true, false }, { "Succeeded", "Failed" } }, { s.listed, s.exists,
+         s.states })
+      assert.same({ "HttpResponseError", 400, "InvalidTemplate" }, s.bad)
+      assert.same({ "DeploymentFailed", "ParentResourceNotFound" }, s.lost)
+      assert.same({ { "runner", "sdk-journey" }, { "sdk-journey" } }, { s.resources, s.filtered })
+      assert.is_nil(json.encode(s):find(SECRET, 1, true))
+   end)
+
+   check("run a container group to its end and read its log", "containers", function(s)
+      assert.same({ "Succeeded", "Linux", "Never", true }, s.made)
+      assert.same({ { "SEEN", "seen", json.null }, { "HIDDEN", json.null, json.null } }, s.hidden)
+      assert.same({ { 7, "Error" }, "Failed", { c = "d" } }, { s.ended, s.view, s.tags })
+      assert.same({ "one\nseen hidden\n", "seen hidden\n", "20" }, { s.log, s.tail, s.stamped })
+      assert.same({ { "job" }, { "job" } }, { s.listed, s.all })
+      assert.same({ "ResourceNotFoundError", 404, "ContainerNotFound" }, s.no_container)
+      assert.same({ "ResourceNotFoundError", 404, "ResourceNotFound" }, s.absent)
+      assert.same({ { "HttpResponseError", 400, "InvalidContainerGroupName" },
+         { "HttpResponseError", 400, "InvalidContainers" } }, { s.bad_name, s.bad_image })
+      assert.same({ "job", { "ResourceNotFoundError", 404, "ResourceNotFound" } }, s.deleted)
+   end)
+
+   check("stop, start and restart a group without a pause between", "life", function(s)
+      assert.same({ true, "Stopped", true, true }, s.states)
+   end)
+
+   check("read a secret inside a group, as its identity and by the default credential", "identity", function(s)
+      assert.equal(0, s.exit)
+      assert.equal(("the secret is %s\n"):format(SECRET):rep(2), s.log)
+   end)
+
+   check("make groups at once from one task each", "asynchronous", function(s)
+      assert.same({ { "task-0", "0" }, { "task-1", "1" }, { "task-2", "2" }, { "task-3", "3" } }, s.seen)
+   end)
+end)
