@@ -215,7 +215,7 @@ function daemon.stop(home)
    local pid, born = address.pid, process.start_time(address.pid)
    process.signal(pid, "TERM", born)
    local limit = clock.monotonic() + STOP_LIMIT
-   while alive(home) or process.start_time(pid) == born do
+   while alive(home) or (born and process.start_time(pid) == born) do
       if clock.monotonic() > limit then
          process.signal(pid, "KILL", born)
       end
