@@ -244,6 +244,7 @@ int luaopen_aci_crypto(lua_State *L) {
         {NULL, NULL},
     };
     luaL_newlib(L, functions);
+    aci_crypto_files(L);
     aci_crypto_keys(L);
     aci_crypto_pieces(L);
     aci_crypto_shared(L);

@@ -1,9 +1,10 @@
-/* The part of aci.crypto that holds keys: RS256, making keys, authorities and certificates. Keys go
- * in and out as PEM; the ones that come out are secrets. */
+/* The part of aci.crypto that holds keys: RS256 and PS256, making keys, authorities and
+ * certificates. Keys go in and out as PEM; the ones that come out are secrets. */
 #include "crypto.h"
 #include "glue.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "core/encode.h"
 #include "core/x509.h"
@@ -61,12 +62,11 @@ static int crypto_rsa_key(lua_State *L) {
     return make_key(L, RSA_BITS);
 }
 
-/* crypto.sign_rs256(key_pem, data) -> signature | nil, err */
-static int crypto_sign_rs256(lua_State *L) {
+static int sign(lua_State *L, aci_scheme scheme) {
     aci_view key = aci_crypto_view(L, 1), data = aci_crypto_view(L, 2);
     holdings *own = hold(L);
 
-    if (!aci_rs256_sign(key, data, &own->first, own->error)) {
+    if (!aci_rsa_sign(scheme, key, data, &own->first, own->error)) {
         return aci_fail(L, "invalid", "InvalidKey", own->error);
     }
 
@@ -74,17 +74,36 @@ static int crypto_sign_rs256(lua_State *L) {
     return 1;
 }
 
-/* crypto.verify_rs256(pem, data, signature) -> boolean | nil, err */
-static int crypto_verify_rs256(lua_State *L) {
+/* crypto.sign_rs256(key_pem, data) -> signature | nil, err */
+static int crypto_sign_rs256(lua_State *L) {
+    return sign(L, ACI_RS256);
+}
+
+/* crypto.sign_ps256(key_pem, data) -> signature | nil, err */
+static int crypto_sign_ps256(lua_State *L) {
+    return sign(L, ACI_PS256);
+}
+
+static int verify(lua_State *L, aci_scheme scheme) {
     aci_view key = aci_crypto_view(L, 1), data = aci_crypto_view(L, 2);
     aci_view signature = aci_crypto_view(L, 3);
     char error[ACI_SIGN_ERROR];
-    int same = aci_rs256_verify(key, data, signature, error);
+    int same = aci_rsa_verify(scheme, key, data, signature, error);
     if (same < 0) {
         return aci_fail(L, "invalid", "InvalidKey", error);
     }
     lua_pushboolean(L, same);
     return 1;
+}
+
+/* crypto.verify_rs256(pem, data, signature) -> boolean | nil, err */
+static int crypto_verify_rs256(lua_State *L) {
+    return verify(L, ACI_RS256);
+}
+
+/* crypto.verify_ps256(pem, data, signature) -> boolean | nil, err */
+static int crypto_verify_ps256(lua_State *L) {
+    return verify(L, ACI_PS256);
 }
 
 static void set_base64url(lua_State *L, const char *field, const aci_blob *blob) {
@@ -147,6 +166,24 @@ static int crypto_ca(lua_State *L) {
     return push_pem(L, own);
 }
 
+/* crypto.login_certificate{name=, days=, from=} -> {certificate = pem, key = secret pem} | nil, err
+ */
+static int crypto_login_certificate(lua_State *L) {
+    static const char *const names[] = {"name", "days", "from", NULL};
+    aci_options_check(L, 1, names);
+    const char *name = aci_opt_string(L, 1, "name", NULL);
+    luaL_argcheck(L, name, 1, "'name' is missing");
+    long days = read_days(L, 365);
+    time_t from = (time_t)aci_opt_integer(L, 1, "from", (lua_Integer)time(NULL));
+    holdings *own = hold(L);
+
+    if (aci_identity_login(&own->identity, name, from, days, own->error) != 0) {
+        return aci_fail(L, "invalid", NULL, own->error);
+    }
+
+    return push_pem(L, own);
+}
+
 /* The option `ca`, {certificate =, key =}, as views that its table keeps alive. */
 static void read_authority(lua_State *L, aci_view *certificate, aci_view *key) {
     static const char *const names[] = {"certificate", "key", NULL};
@@ -202,9 +239,12 @@ void aci_crypto_keys(lua_State *L) {
         {"rsa_key", crypto_rsa_key},
         {"sign_rs256", crypto_sign_rs256},
         {"verify_rs256", crypto_verify_rs256},
+        {"sign_ps256", crypto_sign_ps256},
+        {"verify_ps256", crypto_verify_ps256},
         {"public_jwk", crypto_public_jwk},
         {"ca", crypto_ca},
         {"certificate", crypto_certificate},
+        {"login_certificate", crypto_login_certificate},
         {NULL, NULL},
     };
     luaL_setfuncs(L, functions, 0);

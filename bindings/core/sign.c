@@ -1,4 +1,4 @@
-/* Digests, HMAC, private keys and RS256: see sign.h. */
+/* Digests, HMAC, private keys and RSA signatures: see sign.h. */
 #include "sign.h"
 
 #include <errno.h>
@@ -204,40 +204,56 @@ bool aci_key_make(int rsa_bits, aci_blob *pem, char *error) {
     return done;
 }
 
-/* --- RS256 -------------------------------------------------------------------------------- */
+/* --- RS256 and PS256 ---------------------------------------------------------------------- */
 
-static bool sign_with(EVP_PKEY *key, aci_view data, aci_blob *signature, char *error) {
+/* PSS as RFC 7518 3.5 wants it: MGF1 with the same digest is the default, the salt is as long as
+ * it. */
+static bool set_scheme(aci_scheme scheme, EVP_PKEY_CTX *context) {
+    return scheme == ACI_RS256 ||
+           (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1);
+}
+
+static bool sign_with(aci_scheme scheme, EVP_PKEY *key, aci_view data, aci_blob *signature,
+                      char *error) {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *padding = NULL;
     size_t length = (size_t)EVP_PKEY_get_size(key);
     signature->bytes = malloc(length);
     bool done = context && signature->bytes &&
-                EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+                EVP_DigestSignInit(context, &padding, EVP_sha256(), NULL, key) == 1 &&
+                set_scheme(scheme, padding) &&
                 EVP_DigestSign(context, signature->bytes, &length, data.bytes, data.length) == 1;
     signature->length = done ? length : 0;
     EVP_MD_CTX_free(context);
     return done || fail(error, "cannot sign");
 }
 
-bool aci_rs256_sign(aci_view key, aci_view data, aci_blob *signature, char *error) {
+bool aci_rsa_sign(aci_scheme scheme, aci_view key, aci_view data, aci_blob *signature,
+                  char *error) {
     EVP_PKEY *own = read_private(key, error);
-    bool done = own && check_rsa(own, error) && sign_with(own, data, signature, error);
+    bool done = own && check_rsa(own, error) && sign_with(scheme, own, data, signature, error);
     EVP_PKEY_free(own);
     return done;
 }
 
-static int verify_with(EVP_PKEY *key, aci_view data, aci_view signature) {
+static int verify_with(aci_scheme scheme, EVP_PKEY *key, aci_view data, aci_view signature) {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *padding = NULL;
     bool same =
-        context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
+        context && EVP_DigestVerifyInit(context, &padding, EVP_sha256(), NULL, key) == 1 &&
+        set_scheme(scheme, padding) &&
         EVP_DigestVerify(context, signature.bytes, signature.length, data.bytes, data.length) == 1;
     EVP_MD_CTX_free(context);
     ERR_clear_error();
     return same;
 }
 
-int aci_rs256_verify(aci_view key, aci_view data, aci_view signature, char *error) {
+int aci_rsa_verify(aci_scheme scheme, aci_view key, aci_view data, aci_view signature,
+                   char *error) {
     EVP_PKEY *theirs = read_public(key, error);
-    int same = theirs && check_rsa(theirs, error) ? verify_with(theirs, data, signature) : -1;
+    int same =
+        theirs && check_rsa(theirs, error) ? verify_with(scheme, theirs, data, signature) : -1;
     EVP_PKEY_free(theirs);
     return same;
 }

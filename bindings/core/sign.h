@@ -46,13 +46,16 @@ bool aci_random(void *out, size_t length);
 /* Make a private key, as PEM (PKCS#8): RSA of so many bits, or P-256 where bits is 0. */
 bool aci_key_make(int rsa_bits, aci_blob *pem, char *error);
 
-/* RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518's RS256) by a private key in PEM. Keys under 2048 bits
- * are refused. */
-bool aci_rs256_sign(aci_view key, aci_view data, aci_blob *signature, char *error);
+/* RSA signatures of RFC 7518 3.3 and 3.5, both with SHA-256: RSASSA-PKCS1-v1_5, and RSASSA-PSS with
+ * a salt of 32 bytes. */
+typedef enum aci_scheme { ACI_RS256, ACI_PS256 } aci_scheme;
+
+/* Sign by a private key in PEM. Keys under 2048 bits are refused. */
+bool aci_rsa_sign(aci_scheme scheme, aci_view key, aci_view data, aci_blob *signature, char *error);
 
 /* Whether the signature is that of a certificate, a public or a private key in PEM: 1 or 0; -1
  * where the key cannot be used. */
-int aci_rs256_verify(aci_view key, aci_view data, aci_view signature, char *error);
+int aci_rsa_verify(aci_scheme scheme, aci_view key, aci_view data, aci_view signature, char *error);
 
 /* Modulus and exponent, big-endian without leading zeros, of an RSA key or certificate in PEM. */
 bool aci_rsa_public(aci_view key, aci_blob *modulus, aci_blob *exponent, char *error);

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -119,9 +120,9 @@ static int add_extension(X509 *certificate, X509 *issuer, int nid, const char *v
     return ok;
 }
 
-/* What both kinds share; the authority is its own issuer. */
+/* What all kinds share; without `ca` it is its own issuer. */
 static int begin(aci_identity *out, const aci_identity *ca, const char *common_name, long days) {
-    out->key = EVP_EC_gen("P-256");
+    out->key = out->key ? out->key : EVP_EC_gen("P-256");
     out->certificate = X509_new();
     X509 *c = out->certificate;
     return out->key && c && X509_set_version(c, X509_VERSION_3) && set_serial(c) &&
@@ -157,6 +158,20 @@ int aci_identity_ca(aci_identity *out, const char *name, long days, char *error)
                            "critical,CA:TRUE,pathlen:0") &&
              add_extension(out->certificate, out->certificate, NID_key_usage,
                            "critical,keyCertSign,cRLSign");
+    return finish(out, NULL, ok, error);
+}
+
+int aci_identity_login(aci_identity *out, const char *name, time_t from, long days, char *error) {
+    *out = (aci_identity){0};
+    size_t len = strlen(name);
+    if (!days_ok(days, error))
+        return -1;
+    if (len < 1 || len > COMMON_NAME_MAX)
+        return fail(error, "the name of a certificate has 1 to 64 bytes");
+    out->key = EVP_RSA_gen(2048);
+    int ok = out->key && begin(out, NULL, name, days) &&
+             X509_time_adj_ex(X509_getm_notBefore(out->certificate), 0, 0, &from) &&
+             X509_time_adj_ex(X509_getm_notAfter(out->certificate), (int)days, 0, &from);
     return finish(out, NULL, ok, error);
 }
 

@@ -1,11 +1,12 @@
 /* Certificates for the local cloud: an authority (CA) and certificates that it signs.
- * P-256 and SHA-256 throughout. Functions return 0, or -1 with the reason in `error`
+ * P-256 (RSA for logins) and SHA-256 throughout. Functions return 0, or -1 with the reason in `error`
  * (ACI_X509_ERROR bytes, always terminated); they leave OpenSSL's error queue empty. */
 #ifndef ACI_X509_H
 #define ACI_X509_H
 
 #include <openssl/types.h>
 #include <stddef.h>
+#include <time.h>
 
 #define ACI_X509_ERROR 200
 
@@ -30,6 +31,10 @@ int aci_identity_ca(aci_identity *out, const char *name, long days, char *error)
  * by `ca`, valid for `days` but never longer than the authority. */
 int aci_identity_leaf(aci_identity *out, const aci_identity *ca, const char *const *names,
                       size_t count, long days, char *error);
+
+/* Make a self-signed certificate with an RSA key of 2048 bits, as applications log in with: called
+ * `name`, valid from `from` (epoch seconds) for `days`. */
+int aci_identity_login(aci_identity *out, const char *name, time_t from, long days, char *error);
 
 /* Read an identity from PEM text; refuses a key that does not belong to the certificate. */
 int aci_identity_parse(aci_identity *out, const char *certificate, size_t certificate_len,

@@ -112,6 +112,20 @@ function crypto.sign_rs256(key, data) end
 ---@return aci.Error? err kind "invalid": the key cannot be used
 function crypto.verify_rs256(pem, data, signature) end
 
+--- RSASSA-PSS with SHA-256 and a salt of 32 bytes, which JWTs call PS256 (RFC 7518 3.5).
+---@param key string|aci.Secret private key in PEM
+---@param data string|aci.Secret
+---@return string? signature
+---@return aci.Error? err kind "invalid"
+function crypto.sign_ps256(key, data) end
+
+---@param pem string|aci.Secret certificate, public or private key
+---@param data string|aci.Secret
+---@param signature string
+---@return boolean? same
+---@return aci.Error? err kind "invalid": the key cannot be used
+function crypto.verify_ps256(pem, data, signature) end
+
 --- The public half of an RSA key as a JSON web key (RFC 7517): numbers in base64url.
 ---@param pem string|aci.Secret certificate, public or private key
 ---@return {kty: "RSA", n: string, e: string}?
@@ -134,6 +148,45 @@ function crypto.ca(options) end
 ---@return aci.crypto.Identity?
 ---@return aci.Error? err
 function crypto.certificate(options) end
+
+--- A new self-signed certificate with an RSA key of 2048 bits, as applications log in to Entra with.
+---@param options {name: string, days?: integer, from?: integer} days: 365 if not given; from: epoch seconds, now
+---@return aci.crypto.Identity?
+---@return aci.Error? err
+function crypto.login_certificate(options) end
+
+---@class aci.crypto.Keybag
+---@field key aci.Secret PEM (PKCS#8, not encrypted)
+---@field certificates string PEM; the key's own first, then its chain
+
+--- Reads PKCS#12 (.pfx, .p12), also with the old ciphers where OpenSSL's legacy provider is installed.
+---@param bytes string|aci.Secret
+---@param password? string|aci.Secret
+---@return aci.crypto.Keybag?
+---@return aci.Error? err kind "invalid"
+function crypto.read_pkcs12(bytes, password) end
+
+--- Reads the first private key of a PEM text, which may be encrypted, and its certificates.
+---@param text string|aci.Secret
+---@param password? string|aci.Secret
+---@return aci.crypto.Keybag?
+---@return aci.Error? err kind "invalid"
+function crypto.read_pem(text, password) end
+
+--- A PKCS#12 file with a key and its certificates (AES-256).
+---@param key string|aci.Secret PEM
+---@param certificates string PEM
+---@param password? string|aci.Secret
+---@return aci.Secret?
+---@return aci.Error? err kind "invalid"
+function crypto.write_pkcs12(key, certificates, password) end
+
+--- What the first certificate of a PEM text says of itself. Times are epoch seconds; the thumbprint that
+--- Azure shows is `crypto.hex(crypto.sha1(facts.der)):upper()`.
+---@param pem string
+---@return {der: string, not_before: integer, not_after: integer, subject: string}?
+---@return aci.Error? err kind "invalid"
+function crypto.certificate_facts(pem) end
 
 --- The text that Shared Key of Azure Storage signs for a request to the Blob service; the signature
 --- is `base64(hmac_sha256(unbase64(key), text))`. Everything as it goes on the wire.

@@ -264,3 +264,58 @@ describe("authorities and certificates", function()
       assert.has_error(function() crypto.ca {} end)
    end)
 end)
+
+describe("files with keys and certificates", function()
+   local login = assert(crypto.login_certificate { name = "spec", days = 10 })
+   local other = assert(crypto.login_certificate { name = "other" })
+   local password = secret.new "pä ss"
+
+   it("PKCS#12 gives back what was written, with a password and without", function()
+      for _, word in ipairs { password, false } do
+         local file = assert(crypto.write_pkcs12(login.key, login.certificate .. other.certificate, word or nil))
+         assert.is_true(secret.is(file))
+         local bag = assert(crypto.read_pkcs12(file, word or nil))
+         assert.is_true(secret.equal(login.key, bag.key))
+         assert.equal(login.certificate .. other.certificate, bag.certificates)
+      end
+   end)
+
+   it("name what is wrong with them", function()
+      local file = assert(crypto.write_pkcs12(login.key, login.certificate, password))
+      assert.matches("password .* wrong or missing", refused(crypto.read_pkcs12(file, "no")))
+      assert.matches("password .* wrong or missing", refused(crypto.read_pkcs12(file)))
+      assert.matches("not a PKCS#12 file", refused(crypto.read_pkcs12 "garbage"))
+      assert.matches("no private key", refused(crypto.read_pem(login.certificate)))
+      assert.matches("no certificate", refused(crypto.read_pem(login.key)))
+      assert.matches("belongs to its private key", refused(crypto.read_pem(login.key .. other.certificate)))
+      assert.matches("not a certificate", refused(crypto.certificate_facts "-----BEGIN CERTIFICATE-----\nx"))
+      assert.error(function() crypto.read_pem("x", ("x"):rep(2000)) end)
+   end)
+
+   it("PEM puts the key's own certificate first", function()
+      local bag = assert(crypto.read_pem(secret.reveal(login.key) .. other.certificate .. login.certificate))
+      assert.equal(login.certificate .. other.certificate, bag.certificates)
+      assert.is_true(secret.equal(login.key, bag.key))
+   end)
+
+   it("a certificate says when and for whom it is", function()
+      local facts = assert(crypto.certificate_facts(
+         crypto.login_certificate { name = "an app", days = 3, from = 1577836800 }.certificate))
+      assert.same({ 1577836800, 1577836800 + 3 * 86400, "CN=an app,O=acihost" },
+         { facts.not_before, facts.not_after, facts.subject })
+      assert.equal("\x30\x82", facts.der:sub(1, 2))
+   end)
+end)
+
+describe("PS256", function()
+   it("signs with a new salt each time; any other text or scheme is refused", function()
+      local login = assert(crypto.login_certificate { name = "spec" })
+      local one, two = crypto.sign_ps256(login.key, "text"), crypto.sign_ps256(login.key, "text")
+      assert.not_equal(one, two)
+      assert.is_true(crypto.verify_ps256(login.certificate, "text", one))
+      assert.is_true(crypto.verify_ps256(login.certificate, "text", two))
+      assert.is_false(crypto.verify_ps256(login.certificate, "texT", one))
+      assert.is_false(crypto.verify_rs256(login.certificate, "text", one))
+      assert.is_false(crypto.verify_ps256(login.certificate, "text", crypto.sign_rs256(login.key, "text")))
+   end)
+end)
