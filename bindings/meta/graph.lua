@@ -38,9 +38,9 @@ function Graph:update_application(id, fields) end
 ---@return boolean # was it there?
 function Graph:delete_application(id) end
 
---- Removes a deleted application for good.
+--- Removes a deleted application or principal for good.
 ---@return boolean # was it there?
-function Graph:purge_application(id) end
+function Graph:purge(id) end
 
 ---@param app_id string client id
 ---@return table?

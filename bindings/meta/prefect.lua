@@ -197,7 +197,8 @@ function Prefect:put_deployment(want) end
 function Prefect:queue(name, pool) end
 
 ---@return table # made where it is missing
-function Prefect:put_queue(name, pool) end
+---@param description? string # for a new one
+function Prefect:put_queue(name, pool, description) end
 
 ---@return boolean
 function Prefect:delete_queue(name, pool) end

@@ -2,6 +2,7 @@
 -- last to the first. `acihost --eject steps/all` gives you this list to edit, `--eject steps/storage` a step;
 -- a step says itself what it needs, so those that do not need each other run at once.
 return {
+   require "steps.queue",
    require "steps.group",
    require "steps.template",
    require "steps.principal",

@@ -79,7 +79,7 @@ end
 
 return step {
    name = "template",
-   needs = { "group" },
+   needs = { "group", "queue" }, -- the agent makes a queue that it does not find
    want = function(c)
       check_reachable(c)
       return { { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),

@@ -157,7 +157,7 @@ describe("our Azure client against the local cloud", function()
       assert.is_true(g:remove_password(app.id, password.key_id))
       assert.is_false(g:remove_password(app.id, password.key_id))
       assert.is_true(g:delete_application(app.id))
-      assert.is_true(g:purge_application(app.id))
+      assert.is_true(g:purge(app.id))
       assert.is_nil(g:service_principal(app.appId))
    end)
 

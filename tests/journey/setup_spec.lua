@@ -139,6 +139,14 @@ describe("setup.lua on the local cloud", function()
       for _, row in ipairs(rows) do
          assert.is_true(row.state == "absent" or row.thing:find "providers" ~= nil, row.thing)
       end
+      assert.equal("0\t0\t0\t0\t0\n", (here:good { "-e", [[
+         local c = require "aci.setup".connect()
+         local roles = c.azure:list(("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions"):format(
+            c.config.subscription), nil, { ["$filter"] = "type eq 'CustomRole'" })
+         local queue = c.prefect:queue(c.config.queue)
+         local flow = c.prefect:flow "Key Vault Demo"
+         print(c.azure:group() and 1 or 0, #roles, #c.graph:applications_named(c.config.principal),
+            queue and 1 or 0, flow and 1 or 0)]] }))
       here:good { "setup" }
       assert.truthy(here:good({ "run", demo }):find "Completed")
    end)

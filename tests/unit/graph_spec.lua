@@ -129,7 +129,7 @@ describe("aci.graph", function()
          { "DELETE " .. G .. "/applications/" .. OBJECT, 404, unknown_object },
       }
       assert.is_true(g:delete_application(OBJECT))
-      assert.is_true(g:purge_application(OBJECT))
+      assert.is_true(g:purge(OBJECT))
       assert.is_false(g:delete_application(OBJECT))
       http:finished()
    end)

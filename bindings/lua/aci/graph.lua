@@ -97,8 +97,8 @@ function Graph:delete_application(id)
    return self:send("DELETE", "/applications/" .. id, nil, { accept = { [404] = true } }).status ~= 404
 end
 
---- Removes a deleted application for good, so that nothing of it is left. True when it was there.
-function Graph:purge_application(id)
+--- Removes a deleted application or principal for good. True when it was there.
+function Graph:purge(id)
    local found = false
    local ok, err = pcall(self.eventually, self, function()
       self:send("DELETE", "/directory/deletedItems/" .. id)

@@ -15,12 +15,12 @@ function queues:queue(name, pool)
    return (self:request("GET", path(name, pool), { missing = true }))
 end
 
---- The queue, made where it is missing.
-function queues:put_queue(name, pool)
+--- The queue, made where it is missing, with a description where one is given.
+function queues:put_queue(name, pool, description)
    local found = self:queue(name, pool)
    if found then return found end
    local where = pool and ("/work_pools/%s/queues"):format(escape(pool)) or "/work_queues/"
-   return (self:request("POST", where, { json = { name = name } }))
+   return (self:request("POST", where, { json = { name = name, description = description } }))
 end
 
 function queues:delete_queue(name, pool)

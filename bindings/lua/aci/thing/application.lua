@@ -42,9 +42,12 @@ function application.write(c, thing, current)
    return current
 end
 
+--- Entra keeps what is deleted for 30 days: the application and its principal go for good.
 function application.remove(c, _, current)
+   local principal = c.graph:service_principal(current.appId)
    c.graph:delete_application(current.id)
-   return c.graph:purge_application(current.id)
+   if principal then c.graph:purge(principal.id) end
+   return c.graph:purge(current.id)
 end
 
 return application
