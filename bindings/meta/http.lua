@@ -128,8 +128,10 @@ function http.url(text) end
 ---@return string
 function http.mask(url) end
 
---- When set, it is called with what happens: "request", "response", "fault", "retry", and a table
---- {method, url (masked), try, status, ms, request_id, code, message, wait}.
+--- When set, it is called with what happens: "request", "response", "fault", "retry", "give_up", and a
+--- table {method, url (masked), number (of the exchange), try, tries, status, ms, request_id, code,
+--- message, wait, reason, headers, and the body as json, form, file or body}. Headers and bodies are as
+--- they are, secrets too: aci.trace.mask knows what of them may be shown.
 ---@type fun(event: string, data: table)|nil
 http.trace = nil
 

@@ -15,7 +15,7 @@ local COMMON = {
    output = {
       short = "o", value = "table|json", choices = { "table", "json" }, help = "how the result is printed",
    },
-   verbose = { short = "v", count = 3, help = "say more; -vv: requests, -vvv: their bodies" },
+   verbose = { short = "v", count = 3, help = "what is tried again; -vv: requests, -vvv: headers and bodies" },
    yes = { short = "y", help = "answer yes to what would be asked" },
 }
 local PLAN = { help = "show what would change and write nothing; exits 3 when something would" }
@@ -221,6 +221,9 @@ function cli.parse(args, spec)
    end
    options.verbose = options.verbose or 0
    options.output = options.output or "table"
+   if options.verbose > 0 then
+      require("aci.trace").to(options.verbose)
+   end
    return options, reader.rest
 end
 

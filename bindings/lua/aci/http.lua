@@ -35,6 +35,7 @@ local function set_body(plan, options)
    if given > 1 then
       error("only one of the options 'body', 'json' and 'form' makes the body", 0)
    end
+   plan.shown = { json = options.json, form = options.form }
    if options.json ~= nil then
       plan.body = require("aci.json").encode(options.json, { secrets = true })
       text.default_header(plan.headers, "content-type", "application/json")
@@ -42,9 +43,9 @@ local function set_body(plan, options)
       plan.body = text.encode_map(options.form)
       text.default_header(plan.headers, "content-type", "application/x-www-form-urlencoded")
    elseif type(options.body) == "table" then
-      plan.body_file = options.body.file
+      plan.body_file, plan.shown.file = options.body.file, options.body.file
    else
-      plan.body = options.body
+      plan.body, plan.shown.body = options.body, options.body
    end
 end
 
@@ -107,13 +108,31 @@ local function make_plan(options)
    return plan
 end
 
--- ---- the trace of `-v` ----
+-- ---- the trace of `-v`: aci.trace shows it ----
+
+local exchanges = 0
 
 local function note(event, plan, fields)
    if http.trace then
-      fields.method, fields.url = plan.method, text.mask(plan.url)
+      fields.method, fields.url, fields.number = plan.method, text.mask(plan.url), plan.number
       http.trace(event, fields)
    end
+end
+
+local function note_request(plan, try)
+   if http.trace then
+      exchanges = exchanges + 1
+      plan.number = exchanges
+      local shown = plan.shown or {}
+      note("request", plan, { try = try, headers = plan.headers, json = shown.json, form = shown.form,
+         body = shown.body, file = shown.file })
+   end
+end
+
+local function note_response(plan, try, ms, response)
+   local headers = response.headers
+   note("response", plan, { try = try, status = response.status, ms = ms, headers = headers,
+      request_id = headers["x-ms-request-id"] or headers["request-id"], body = response.body })
 end
 
 -- ---- one exchange ----
@@ -139,7 +158,7 @@ local function exchange(plan, try)
    if not transfer then
       return nil, refused
    end
-   note("request", plan, { try = try })
+   note_request(plan, try)
    if plan.consume then
       consumed = consume(transfer, plan.consume)
    else
@@ -148,8 +167,7 @@ local function exchange(plan, try)
    local response, err = transfer:result()
    local ms = math.floor(transfer:seconds() * 1000 + 0.5)
    if response then
-      local id = response.headers["x-ms-request-id"] or response.headers["request-id"]
-      note("response", plan, { try = try, status = response.status, ms = ms, request_id = id })
+      note_response(plan, try, ms, response)
    else
       note("fault", plan, { try = try, kind = err.kind, code = err.code, message = err.message, ms = ms })
    end
@@ -164,31 +182,47 @@ local function may_repeat(plan, facts)
    return not facts.consumed and (plan.replay or not facts.began)
 end
 
-local function wait_before(plan, next_try, response, err, facts)
-   if next_try > plan.tries or not may_repeat(plan, facts) then
+-- How long to wait before the next try; nil and why there is none.
+local function wait_before(plan, next_try, asked, facts)
+   if next_try > plan.tries then
+      return nil, ("after %d tries"):format(plan.tries)
+   elseif not may_repeat(plan, facts) then
+      return nil, facts.consumed and "a part of the answer has been used"
+         or "it may have been done, and to do it twice is not the same"
+   elseif asked and asked > plan.max_wait then -- to come back before that would be no use
+      return nil, ("it asks for %g s, more than %g"):format(asked, plan.max_wait)
+   end
+   return asked and asked * (1 + 0.05 * math.random()) or c.backoff(next_try, plan.max_wait)
+end
+
+local function may_pass(response, err)
+   if response then
+      return c.retry_status(response.status)
+   end
+   return err.code and c.retry_fault(err.code)
+end
+
+-- The wait before the next try of what may pass, or nil. One try only is the caller's own policy.
+local function decide(plan, try, response, err, facts)
+   if plan.tries == 1 or not may_pass(response, err) then
       return nil
    end
-   if response then
-      local asked = c.retry_after(response.headers)
-      if not c.retry_status(response.status) or (asked and asked > plan.max_wait) then
-         return nil -- to come back before the time that was asked for would be no use
-      end
-      return asked and asked * (1 + 0.05 * math.random()) or c.backoff(next_try, plan.max_wait)
-   end
-   return err.code and c.retry_fault(err.code) and c.backoff(next_try, plan.max_wait) or nil
+   local asked = response and c.retry_after(response.headers)
+   local wait, reason = wait_before(plan, try + 1, asked, facts)
+   note(wait and "retry" or "give_up", plan, { try = try + 1, tries = plan.tries, wait = wait, reason = reason,
+      status = response and response.status, code = err and err.code, message = err and err.message })
+   return wait
 end
 
 local function try_exchange(plan)
    local try = 1
    while true do
       local response, err, facts = exchange(plan, try)
-      local wait = facts and wait_before(plan, try + 1, response, err, facts)
+      local wait = facts and decide(plan, try, response, err, facts)
       if not wait then
          (response or err).tries = try
          return response, err
       end
-      note("retry", plan, { try = try + 1, wait = wait, status = response and response.status,
-         code = err and err.code })
       task.sleep(wait)
       try = try + 1
    end
@@ -224,7 +258,7 @@ function http.start(options)
    if plan.consume or plan.redirects > 0 then
       error("http.start takes neither a function as 'sink' nor 'redirects'", 2)
    end
-   note("request", plan, { try = 1 })
+   note_request(plan, 1)
    return c.start(plan)
 end
 

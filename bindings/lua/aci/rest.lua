@@ -5,6 +5,7 @@ local crypto = require "aci.crypto"
 local error_ = require "aci.error"
 local fault = require "aci.fault"
 local json = require "aci.json"
+local trace = require "aci.trace"
 
 local rest = {}
 
@@ -80,8 +81,12 @@ end
 
 --- An expired or withdrawn token: forget it and try once with a new one.
 local function stale(self, response)
-   return response.status == 401 and self.credential and self.credential.forget
+   local forgotten = response.status == 401 and self.credential and self.credential.forget
       and self.credential:forget(self.scope)
+   if forgotten then
+      trace.decision("%s refuses the token; once more with a new one", self.name)
+   end
+   return forgotten
 end
 
 local function decode(self, request, response)

@@ -31,7 +31,7 @@ local function public_headers(headers)
 end
 
 local function without_body(plan)
-   plan.method, plan.body, plan.body_file = "GET", nil, nil
+   plan.method, plan.body, plan.body_file, plan.shown = "GET", nil, nil, nil
    for name in pairs(plan.headers) do
       if name:lower():find "^content%-" then
          plan.headers[name] = nil

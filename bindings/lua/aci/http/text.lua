@@ -85,8 +85,9 @@ function text.default_header(headers, name, value)
    headers[name] = value
 end
 
+-- "s", "c" and "h" are signature, certificate and hash of the polling addresses that ARM signs.
 local hidden = {}
-for name in ("sig signature code token access_token client_secret password key sas"):gmatch "%S+" do
+for name in ("sig signature code token access_token client_secret password key sas s c h"):gmatch "%S+" do
    hidden[name] = true
 end
 

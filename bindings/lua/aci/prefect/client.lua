@@ -5,6 +5,7 @@ local secret = require "aci.secret"
 local crypto = require "aci.crypto"
 local clock  = require "aci.clock"
 local task   = require "aci.task"
+local trace  = require "aci.trace"
 local errors = require "aci.prefect.errors"
 
 local client = {}
@@ -98,7 +99,10 @@ local function exchange(self, method, path, options)
       -- a server in maintenance is waited for, however long it takes
       local maintenance = response and response.headers["prefect-maintenance"] == "true"
       if not maintenance then try = try + 1 end
-      task.sleep(delay(self, response, try))
+      local wait = delay(self, response, try)
+      trace.decision("%s %s: %s; try %d of %d in %.3g s", method, self.url .. path,
+         response and "answered " .. response.status or err.message, try, options.tries or TRIES, wait)
+      task.sleep(wait)
    end
 end
 
