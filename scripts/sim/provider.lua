@@ -330,7 +330,8 @@ function methods:type(name, definition)
    local run = { GET = function(req)
       local r = describe(req, definition)
       local row = r:must_exist()
-      return 200, shown(req, definition, row), { etag = row.body.etag }
+      local headers = { etag = row.body.etag }
+      return 200, shown(req, definition, row), row.busy and req.cloud:retry(headers) or headers
    end, PUT = put, PATCH = patch, DELETE = delete }
    for verb, handler in pairs(run) do
       self:route(("%s %s/%s"):format(verb, base, pattern(definition, true)), { action = action .. "/"

@@ -1,4 +1,5 @@
 --- az 2.91, unmodified and with its own addresses, on one local cloud, from login to the last delete.
+local clock   = require "aci.clock"
 local fs      = require "aci.fs"
 local json    = require "aci.json"
 local journey = require "tests.support.journey"
@@ -58,6 +59,13 @@ describe("az", function()
       assert.same({ owner.AZURE_SUBSCRIPTION_ID, owner.AZURE_TENANT_ID, "Enabled", "servicePrincipal" },
          { shown.id, shown.tenantId, shown.state, shown.user.type })
       assert.equal(1, #az:json "account list")
+   end)
+
+   check("is refused with a token for something else", function()
+      says((az:refused("rest --url /subscriptions?api-version=2022-12-01 --resource https://vault.azure.net")),
+         "InvalidAuthenticationTokenAudience", "wrong audience or resource 'https://vault.azure.net'")
+      says((az:refused("rest --url https://graph.microsoft.com/v1.0/applications "
+         .. "--resource https://management.azure.com/")), "InvalidAuthenticationToken", "Invalid audience.")
    end)
 
    -- Resource groups.
@@ -216,6 +224,20 @@ describe("az", function()
       assert.equal(1, #az:json "keyvault secret list-versions --vault-name az-journey -n made")
       az:text "keyvault secret delete --vault-name az-journey -n made"
       says((az:refused "keyvault secret show --vault-name az-journey -n made"), "SecretNotFound")
+   end)
+
+   check("makes, deletes and recovers a vault without half a minute between two looks", function()
+      local began = clock.monotonic()
+      assert.equal("https://az-second.vault.azure.net/", az:json("keyvault create -g aci-rg -n az-second "
+         .. "-l northeurope --query properties.vaultUri"))
+      says((az:refused("rest --url https://az-second.vault.azure.net/secrets?api-version=7.4 "
+         .. "--resource https://management.azure.com/")), "AKV10022: Invalid audience.")
+      az:text "keyvault delete -n az-second"
+      says((az:refused "keyvault create -g aci-rg -n az-second -l northeurope"), "ConflictError")
+      az:text "keyvault recover -n az-second -l northeurope"
+      az:text "keyvault delete -n az-second"
+      az:text "keyvault purge -n az-second -l northeurope"
+      assert.is_true(clock.monotonic() - began < 25)
    end)
 
    -- Containers.
