@@ -18,7 +18,8 @@ void aci_tasks_cancel_all(lua_State *L);
  * into the globals and installs the handler of Ctrl-C. */
 void aci_interruptible(lua_State *L);
 
-/* After an interrupt was reported and the program goes on: the next Ctrl-C is a first press again. */
+/* After an interrupt was reported and the program goes on: the next press is a first one.
+ */
 void aci_interrupt_listen(void);
 
 /* Waits in the calling Lua thread for something that C owns, with tasks running; raises as

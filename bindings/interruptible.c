@@ -7,6 +7,7 @@
 #include "task.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define INTERRUPT "aci.interrupt"
 #define CANCEL "aci.cancel"
@@ -36,13 +37,28 @@ bool aci_unstoppable(lua_State *L, int index) {
     return same;
 }
 
+/* Whatever is raised in a finalizer becomes a warning, so there it does not count. */
+static bool in_finalizer(lua_State *L) {
+    lua_Debug frame;
+    for (int level = 0; lua_getstack(L, level, &frame); level++)
+        if (lua_getinfo(L, "n", &frame) && frame.name && strcmp(frame.name, "__gc") == 0 &&
+            strcmp(frame.namewhat, "metamethod") == 0)
+            return true;
+    return false;
+}
+
 int aci_interrupt_raise(lua_State *L) {
+    push_kept(L, INTERRUPT, "interrupted", "interrupted");
+    if (in_finalizer(L)) {
+        aci_interrupt_hook(); /* again, when it is over */
+        return lua_error(L);
+    }
     lua_sethook(L, NULL, 0, 0);
     if (aci_running)
         lua_sethook(aci_running, NULL, 0, 0);
     if (aci_in_main())
         aci_interrupt_clear(); /* clean-ups must be able to wait */
-    push_kept(L, INTERRUPT, "interrupted", "interrupted");
+    aci_task_unwind();
     return lua_error(L);
 }
 
@@ -54,10 +70,11 @@ int aci_cancel_raise(lua_State *L) {
 static void hook(lua_State *L, lua_Debug *activation) {
     (void)activation;
     lua_sethook(L, NULL, 0, 0);
-    aci_interrupt_raise(L);
+    if (aci_interrupt_pending()) /* else somebody has raised it already */
+        aci_interrupt_raise(L);
 }
 
-static void on_press(void) {
+void aci_interrupt_hook(void) {
     lua_State *L = aci_running;
     if (L)
         lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
@@ -65,7 +82,7 @@ static void on_press(void) {
 
 void aci_interrupt_listen(void) {
     aci_interrupt_clear();
-    aci_interrupt_install(on_press);
+    aci_interrupt_install(aci_interrupt_hook);
 }
 
 /* ---- pcall, xpcall ---- */
@@ -98,12 +115,27 @@ static int handle(lua_State *L) {
     return lua_gettop(L);
 }
 
+/* debug.traceback leaves error objects alone, and called through `handle` it would name that. */
+static bool is_traceback(lua_State *L, int index) {
+    bool same;
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    same = lua_getfield(L, -1, "debug") == LUA_TTABLE;
+    if (same) {
+        lua_getfield(L, -1, "traceback");
+        same = lua_rawequal(L, -1, index) && lua_iscfunction(L, index);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    return same;
+}
+
 /* Stack while it runs: handler, true, f, arguments. */
 static int safe_xpcall(lua_State *L) {
     int count = lua_gettop(L);
     luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_pushvalue(L, 2);
-    lua_pushcclosure(L, handle, 1);
+    if (!is_traceback(L, 2))
+        lua_pushcclosure(L, handle, 1);
     lua_pushboolean(L, true);
     lua_pushvalue(L, 1);
     lua_rotate(L, 3, 3);
@@ -176,6 +208,16 @@ static int safe_wrap(lua_State *L) {
     return 1;
 }
 
+/* coroutine.close: Lua's own (upvalue 1), but a clean-up that is interrupted is not kept quiet. */
+static int safe_close(lua_State *L) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    if (lua_gettop(L) == 2 && aci_unstoppable(L, 2))
+        return lua_error(L);
+    return lua_gettop(L);
+}
+
 /* ---- os.exit ---- */
 
 /* os.exit([code [, close]]): first every task's clean-up. */
@@ -198,10 +240,13 @@ void aci_interruptible(lua_State *L) {
     luaL_setfuncs(L, base, 0);
     lua_getfield(L, -1, "coroutine");
     luaL_setfuncs(L, coroutines, 0);
+    lua_getfield(L, -1, "close");
+    lua_pushcclosure(L, safe_close, 1);
+    lua_setfield(L, -2, "close");
     lua_getfield(L, -2, "os");
     lua_pushcfunction(L, safe_exit);
     lua_setfield(L, -2, "exit");
     lua_pop(L, 3);
     aci_running = L;
-    aci_interrupt_install(on_press);
+    aci_interrupt_install(aci_interrupt_hook);
 }

@@ -1,4 +1,5 @@
-/* Shared by task.c (tasks), waitables.c (timer, event, signal) and interruptible.c (Ctrl-C). */
+/* Shared by task.c and scheduler.c (tasks), waitables.c (timer, event, signal) and interruptible.c
+ * (Ctrl-C). */
 #ifndef ACI_TASK_H
 #define ACI_TASK_H
 
@@ -14,6 +15,12 @@ int aci_resume(lua_State *co, lua_State *from, int arguments, int *results);
 
 /* True while the main chunk (no task) runs. */
 bool aci_in_main(void);
+
+/* The running task unwinds from here on: its clean-ups may wait, nothing is raised in it again. */
+void aci_task_unwind(void);
+
+/* Makes the running Lua code raise at its next step; what the signal handler does. */
+void aci_interrupt_hook(void);
 
 /* Raises the one error object of kind interrupted; in the main chunk it is over then. */
 int aci_interrupt_raise(lua_State *L);

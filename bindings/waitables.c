@@ -108,14 +108,15 @@ static int signal_close(lua_State *L) {
     caught *self = luaL_checkudata(L, 1, "aci.signal");
     sigset_t set;
     aci_wait_forget(&self->wait);
-    if (!self->fd)
+    if (!self->number)
         return 0;
     aci_source_remove(&self->source);
-    close(self->fd - 1);
-    self->fd = 0;
+    if (self->fd)
+        close(self->fd - 1);
     sigemptyset(&set);
     sigaddset(&set, self->number);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+    self->fd = self->number = 0;
     return 0;
 }
 

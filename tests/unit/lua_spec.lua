@@ -45,6 +45,7 @@ local files = {
       print(pcall(pcall)) print(pcall(xpcall)) print(pcall(xpcall, print)) print(xpcall(print, 3))
       print(xpcall(error, function(m) return m .. '!' end, 'handled'))
       print(xpcall(function(...) return select('#', ...), ... end, print, nil, 2, nil))
+      print(select(2, xpcall(function() error 'here' end, debug.traceback)))
       print(select('#', pcall(function() end)), pcall(error))
       print(pcall(coroutine.resume, 1)) print(pcall(coroutine.wrap, 1))
       print(coroutine.wrap(function() return pcall(function() return coroutine.yield(5) end) end)())
