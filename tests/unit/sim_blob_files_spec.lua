@@ -70,7 +70,8 @@ describe("the bytes of blobs", function()
          for _ = 1, 40 do wanted:add(piece) end
          assert.equal(crypto.hex(wanted:value()), crypto.hex(sum:value()))
       end
-      assert.is_true(most_memory() - before < 12 * MIB, "it took " .. (most_memory() - before) // MIB .. " MiB")
+      local limit = os.getenv "ACIHOST_SANITIZED" and 30 or 12 -- the sanitizer keeps freed memory for a while
+      assert.is_true(most_memory() - before < limit * MIB, "it took " .. (most_memory() - before) // MIB .. " MiB")
    end)
 
    it("outlive the end of the cloud; what was never written whole goes", function()
