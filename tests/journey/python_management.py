@@ -207,6 +207,16 @@ def asynchronous():
     return {"seen": asyncio.run(run())}
 
 
+def faults(resources):
+    """Each of these meets a fault that was planted: the SDK tries again by its own rules."""
+    make = resources.resource_groups.create_or_update
+    seen = {name: make(name, {"location": PLACE}).name for name in ("throttled", "dropped", "lost", "broken")}
+    seen["too_often"] = error_of(make, "hopeless", {"location": PLACE}, retry_total=1)
+    for name in ("throttled", "dropped", "lost", "broken"):
+        resources.resource_groups.begin_delete(name).result()
+    return seen
+
+
 def part(seen, name, call, *args):
     try:
         seen[name] = call(*args)
@@ -223,6 +233,7 @@ def main(vault, secret):
     client = ContainerInstanceManagementClient(credential, SUBSCRIPTION, polling_interval=1)
     seen = {}
     part(seen, "groups", groups, resources)
+    part(seen, "faults", faults, resources)
     outputs = part(seen, "deployments", deployments, resources, vault, secret).get("outputs", {})
     resources.providers.register("Microsoft.ContainerInstance")
     part(seen, "containers", containers, client)

@@ -8,6 +8,13 @@ local tool    = require "tests.support.az"
 
 local SECRET = "only for the group"
 
+-- What the SDK must get over by itself, and at the end what it cannot.
+local FAULTS = {
+   { match = "PUT .*/throttled", status = 429, retry_after = 1 }, { match = "PUT .*/dropped", drop = true },
+   { match = "PUT .*/lost", after = true, drop = true }, { match = "PUT .*/broken", status = 503 },
+   { match = "PUT .*/hopeless", status = 429, retry_after = 1, times = 9 },
+}
+
 describe("the Python management SDKs", function()
    local place, seen
 
@@ -16,6 +23,7 @@ describe("the Python management SDKs", function()
       if not path then return end
       place = journey.new()
       place:good { "sim", "start", "--clock", "0.001" }
+      for _, fault in ipairs(FAULTS) do place:good { "sim", "fault", json.encode(fault) } end
       local environment = peers.environment(place.home .. "/prefect", tool.exported(place))
       environment.SPEC_SECRET = SECRET
       local ran = assert(process.run { timeout = 180, env = environment, stdin = "null",
@@ -41,6 +49,18 @@ describe("the Python management SDKs", function()
       assert.same({ "ResourceNotFoundError", 404, "ResourceGroupNotFound" }, s.absent)
       assert.same({ "ResourceExistsError", 409, "InvalidResourceGroupLocation" }, s.elsewhere)
       assert.same({ "Microsoft.KeyVault", true }, s.provider)
+   end)
+
+   check("get over throttling, closed connections, lost answers and a broken service", "faults", function(s)
+      assert.same({ "throttled", "dropped", "lost", "broken" }, { s.throttled, s.dropped, s.lost, s.broken })
+      assert.same({ "HttpResponseError", 429, "TooManyRequests" }, s.too_often)
+      local statuses = {}
+      for _, request in ipairs(place:writes()) do
+         local name = request.method == "PUT" and request.path:match "/resourcegroups/(%l+)$"
+         if name then statuses[name] = ("%s %d"):format(statuses[name] or "", request.status) end
+      end
+      assert.same({ " 429 201", " 499 201", " 499 200", " 503 201", " 429 429" }, { statuses.throttled,
+         statuses.dropped, statuses.lost, statuses.broken, statuses.hopeless })
    end)
 
    check("validate, predict, carry out and list deployments", "deployments", function(s)
