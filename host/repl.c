@@ -108,21 +108,46 @@ static bool load_expression(lua_State *L) {
     return false;
 }
 
-/* The text at index 1 as a statement, which may go on over more lines. */
+/* Is the text at index 1 an expression that goes on? lua calls that an error; a person types it. */
+static bool open_expression(lua_State *L) {
+    int top = lua_gettop(L);
+    size_t length;
+    const char *text;
+    bool open;
+    lua_pushliteral(L, "return ");
+    lua_pushvalue(L, 1);
+    lua_concat(L, 2);
+    text = lua_tolstring(L, -1, &length);
+    open = incomplete(L, luaL_loadbuffer(L, text, length, "=stdin"));
+    lua_settop(L, top);
+    return open;
+}
+
+/* Appends the next line to the text at index 1, the only value that stays. */
+static aci_line_result go_on(lua_State *L) {
+    aci_line_result result = next_line(L, false);
+    if (result != ACI_LINE_TEXT)
+        return result;
+    lua_replace(L, 2);
+    lua_settop(L, 2);
+    lua_pushliteral(L, "\n");
+    lua_insert(L, 2);
+    lua_concat(L, 3);
+    return result;
+}
+
+/* The text at index 1 as a statement, which may go on over more lines; on a terminal an expression
+ * may as well. */
 static int load_statement(lua_State *L, aci_line_result *result) {
     for (;;) {
         size_t length;
         const char *text = lua_tolstring(L, 1, &length);
         int status = luaL_loadbuffer(L, text, length, "=stdin");
-        if (!incomplete(L, status))
+        if (!incomplete(L, status) && !(terminal && status != LUA_OK && open_expression(L)))
             return status;
-        *result = next_line(L, false);
-        if (*result != ACI_LINE_TEXT)
-            return status;
-        lua_replace(L, 2);
-        lua_pushliteral(L, "\n");
-        lua_insert(L, 2);
-        lua_concat(L, 3);
+        *result = go_on(L);
+        if (*result != ACI_LINE_TEXT || (terminal && load_expression(L)))
+            return *result == ACI_LINE_TEXT ? LUA_OK : status;
     }
 }
 

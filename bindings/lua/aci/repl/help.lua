@@ -112,16 +112,33 @@ local function module_of(value)
    end
 end
 
--- An object: by a method that it has.
+-- The class of the module "aci.NAME" that shares most methods with an object of the type "aci.NAME...".
+local function class_by_type(type_name, index)
+   local module = type(type_name) == "string" and reference.module(type_name:match "^aci%.(%w+)" or "")
+   local best, most = nil, 0
+   for _, class in pairs(module and module.classes or {}) do
+      local shared = 0
+      for _, method in ipairs(class.methods) do
+         if rawget(index, method.name) then shared = shared + 1 end
+      end
+      if shared > most then best, most = class, shared end
+   end
+   return best
+end
+
+-- An object: by a method that it has, or by its type.
 local function object_text(value)
    local meta = debug.getmetatable(value)
    local index = type(meta) == "table" and rawget(meta, "__index")
-   for _, member in next, type(index) == "table" and index or {} do
+   if type(index) ~= "table" then return nil end
+   for _, member in next, index do
       local module, owner = nil, nil
       if type(member) == "function" then module, owner = declared(member) end
       local class = module and reference.class(module, owner)
       if class then return class_text(class) end
    end
+   local class = class_by_type(rawget(meta, "__name"), index)
+   return class and class_text(class)
 end
 
 -- "azure", "aci.azure", "azure.connect", "az", "az:get"
