@@ -14,6 +14,7 @@ end
 
 local prefect = service {
    name = "prefect", plain = true, schema = objects.schema, error = words,
+   headers = function(_, status) return { ["content-type"] = status ~= 204 and "application/json" or nil } end,
    malformed = function(err)
       refuse.with { status = 422, body = {
          exception_message = "Invalid request received.", request_body = json.null,

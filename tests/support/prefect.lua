@@ -1,4 +1,5 @@
 --- Prefect for specs: the same client against the local cloud (in this process) or a real server.
+local http    = require "aci.http"
 local json    = require "aci.json"
 local secret  = require "aci.secret"
 local prefect = require "aci.prefect"
@@ -16,9 +17,9 @@ local function query(map)
    return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 
---- A transport that hands requests to a cloud in this process.
-local function transport(cloud)
-   return { request = function(_, options)
+--- Hands requests to a cloud in this process.
+local function inside(cloud)
+   return function(options)
       local body = options.json ~= nil and plain(json.encode(options.json, { secrets = true })) or ""
       local reply = cloud.router:handle { method = options.method, host = "127.0.0.1", plain = true,
          target = options.url:match "^%a+://[^/]+(.*)$" .. query(options.query), headers = {}, body = body }
@@ -26,15 +27,49 @@ local function transport(cloud)
       if type(text) == "table" then text = json.encode(text) end
       return { status = reply.status, headers = reply.headers, url = options.url,
          body = options.secret_body and secret.new(text) or text }
-   end }
+   end
 end
 
---- The local cloud's Prefect. @return a backend: `name`, `api`, `stop()`
+local function outside()
+   local client = http.client { retry = false, timeout = 60, connect_timeout = 10 }
+   return function(options) return client:request(options) end
+end
+
+--- A backend on a transport that notes every answer with a JSON body in `seen`: method, path, status, body.
+local function backend(url, request, pause, stop)
+   local self = { url = url, seen = {}, stop = stop }
+
+   local function note(options, response)
+      local body = json.decode(plain(response.body))
+      if body == nil then return end
+      self.seen[#self.seen + 1] = { method = options.method, status = response.status, body = body,
+         path = options.url:match "^%a+://[^/]+([^?]*)" }
+   end
+
+   local transport = { request = function(_, options)
+      local response, err = request(options)
+      if response then note(options, response) end
+      return response, err
+   end }
+
+   --- One raw call. @return status, body (decoded JSON, or text), headers
+   function self.send(method, path, body)
+      local response = assert(transport:request { method = method, url = url .. path, json = body })
+      local value = json.decode(response.body)
+      return response.status, value == nil and response.body or value, response.headers
+   end
+
+   self.api = prefect.connect { prefect_url = url, prefect_pause = pause, prefect_http = transport }
+   return self
+end
+
+--- The local cloud's Prefect.
+-- @return a backend: `api`, `cloud`, `send(method, path, body)`, `seen`, `stop()`
 function support.inside()
    local cloud = require("sim.cloud").open { factor = 0 }
-   local api = prefect.connect { prefect_url = "http://127.0.0.1/api", prefect_pause = 0.01,
-      prefect_http = transport(cloud) }
-   return { api = api, cloud = cloud, stop = function() cloud:close() end }
+   local self = backend("http://127.0.0.1/api", inside(cloud), 0.01, function() cloud:close() end)
+   self.cloud = cloud
+   return self
 end
 
 --- A real Prefect 2 server; nil where it is not installed.
@@ -42,8 +77,13 @@ end
 function support.real(more)
    if not peers.path "p2" then return nil end
    local server = peers.prefect("p2", more)
-   return { api = prefect.connect { prefect_url = server.url }, server = server,
-      stop = function() server:stop() end }
+   return backend(server.url, outside(), nil, function() server:stop() end)
+end
+
+--- The OpenAPI document that a real server serves.
+function support.document(real)
+   local response = assert(http.request { url = real.url:gsub("/api$", "") .. "/openapi.json", timeout = 60 })
+   return assert(json.decode(response.body))
 end
 
 return support

@@ -121,11 +121,19 @@ local function document_named(req)
    return kind and objects.find(req.state, "block_document", req.params.name, kind.id)
 end
 
+-- A name that is refused is none either, as the server sees it.
+local function check_named(body, faults)
+   local named = type(body.name) == "string"
+   for _, each in ipairs(faults) do named = named and each.loc[2] ~= "name" end
+   if body.is_anonymous ~= true and not named then
+      check.add(faults, "__root__", "Names must be provided for block documents.", "value_error")
+   end
+end
+
 local function create_document(req)
-   local body, state = check.body(req, DOCUMENT), req.state
+   local body, state = check.body(req, DOCUMENT, check_named), req.state
    local name, anonymous = body.name, body.is_anonymous == true
    if anonymous then name = name or "anonymous-" .. req.id end
-   if not name or name == json.null then check.root("Names must be provided for block documents.", body) end
    refuse.unless(block_type(state, body.block_type_id)
       and objects.get(state, "block_schema", body.block_schema_id), 409, "detail", INTEGRITY)
    refuse.when(objects.find(state, "block_document", name, body.block_type_id), 409, "detail",
@@ -157,7 +165,9 @@ local function merged(row, data)
    return out
 end
 
+-- The route itself takes ids only: what is none is no route.
 local function one_document(req)
+   refuse.unless(check.is_id(req.params.id), 404, "detail", "Not Found")
    return refuse.unless(objects.get(req.state, "block_document", check.id(req)), 404, "detail",
       "Block document not found")
 end
@@ -297,7 +307,8 @@ end
 local function create_schema(req)
    local body, state = check.body(req, SCHEMA), req.state
    local fields, version = body.fields or {}, body.version or "non-versioned"
-   refuse.unless(block_type(state, body.block_type_id), 409, "detail", INTEGRITY)
+   refuse.unless(block_type(state, body.block_type_id), 404, "detail",
+      ("Block type %s not found."):format(body.block_type_id))
    check_nested(state, fields)
    local sum = checksum.of(fields)
    local there = find_schema(state, sum, version)

@@ -61,6 +61,7 @@ local types = {
       "type_error.bool"),
    object = simple(is_object, "value is not a valid dict", "type_error.dict"),
    array = simple(is_array, "value is not a valid list", "type_error.list"),
+   ids = simple(is_array, "value is not a valid list", "type_error.list"),
    time = simple(function(v) return type(v) == "string" and clock.parse_iso(v) end,
       "invalid datetime format", "value_error.datetime"),
    name = bad_name,
@@ -76,8 +77,20 @@ local function extend(loc, key)
    return out
 end
 
+local function is_uuid(value)
+   return type(value) == "string" and value:find(UUID) ~= nil
+end
+
 local function fault(faults, loc, message, kind, context)
    faults[#faults + 1] = { loc = loc, msg = message, type = kind, ctx = context }
+end
+
+local function check_ids(faults, loc, list)
+   for index, value in ipairs(list) do
+      if not is_uuid(value) then
+         fault(faults, extend(loc, index - 1), "value is not a valid uuid", "type_error.uuid")
+      end
+   end
 end
 
 local function check_enum(faults, loc, value, values)
@@ -92,9 +105,14 @@ local check_object
 
 local function check_value(faults, loc, value, rule)
    if rule.enum then return check_enum(faults, loc, value, rule.enum) end
-   if rule.fields then return check_object(faults, loc, value, rule.fields) end
+   if rule.fields then return check_object(faults, loc, value, rule.fields, rule.open) end
    local message, kind = types[rule.type](value)
-   if message then fault(faults, loc, message, kind) end
+   if message then return fault(faults, loc, message, kind) end
+   if rule.type == "ids" then check_ids(faults, loc, value) end
+   if rule.least and value < rule.least then
+      fault(faults, loc, "ensure this value is greater than or equal to " .. rule.least,
+         "value_error.number.not_ge", { limit_value = rule.least })
+   end
 end
 
 local function expand(rule)
@@ -109,7 +127,7 @@ local function sorted(map)
    return keys
 end
 
-function check_object(faults, loc, value, fields)
+function check_object(faults, loc, value, fields, open)
    if not is_object(value) then
       return fault(faults, loc, "value is not a valid dict", "type_error.dict")
    end
@@ -126,7 +144,7 @@ function check_object(faults, loc, value, fields)
       end
    end
    for _, key in ipairs(sorted(value)) do
-      if fields[key] == nil then
+      if fields[key] == nil and not open then
          fault(faults, extend(loc, key), "extra fields not permitted", "value_error.extra")
       end
    end
@@ -138,10 +156,20 @@ function check.refuse(faults, body)
       exception_detail = json.array(faults), request_body = body == nil and json.null or body } }
 end
 
+--- True for the text of a UUID.
+check.is_id = is_uuid
+
+--- Adds a fault of a field of the body.
+function check.add(faults, field, message, kind)
+   fault(faults, json.array { "body", field }, message, kind)
+end
+
 --- The body of a request, checked.
-function check.body(req, fields)
+-- @param more function(body, faults): adds faults that no single field has
+function check.body(req, fields, more)
    local body, faults = req:json(), {}
    check_object(faults, json.array { "body" }, body, fields)
+   if more and is_object(body) then more(body, faults) end
    if #faults > 0 then check.refuse(faults, body) end
    return body
 end

@@ -116,7 +116,9 @@ local function one(req)
 end
 
 local function change(req)
-   local fields, row = check.body(req, UPDATE), one(req)
+   local fields = check.body(req, UPDATE)
+   local row = refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
+      "Deployment not found.")
    check_variables(fields)
    fill(req.state, row.body, fields)
    objects.save(req.state, row)

@@ -63,7 +63,10 @@ local function fields_of(lines)
       if type(line) == "table" then
          inner = fields_of(line)
       else
-         for operator in line:gmatch "%S+" do inner[operator] = OPERATOR_TYPES[operator] end
+         for operator in line:gmatch "%S+" do
+            local of_ids = (name == "id" or name:find "_id$") and operator:find "any_$"
+            inner[operator] = of_ids and "ids" or OPERATOR_TYPES[operator]
+         end
          inner.operator = "string"
       end
       fields[name] = { fields = inner }
@@ -148,7 +151,7 @@ end
 -- @param kinds the filter objects that the route knows, for example { "flows", "deployments" }
 -- @param sorts the sort orders it knows, the first being the default
 function filters.read(req, kinds, sorts)
-   local raw, fields = req:text(), { limit = "integer", offset = "integer" }
+   local raw, fields = req:text(), { limit = "integer", offset = { type = "integer", least = 0 } }
    for _, kind in ipairs(kinds) do fields[kind] = SPECS[kind] end
    if sorts then fields.sort = { enum = sorts } end
    local body = raw == "" and json.object {} or req:json()

@@ -134,6 +134,8 @@ function launch.from_deployment(req, deployment)
    local body = new_body(fields)
    body.flow_id, body.deployment_id, body.deployment_version = of.flow_id, deployment.id, of.version
    body.parameters, body.tags = parameters, union(of.tags, given(fields.tags))
+   -- the server's insert by key leaves out what was not said
+   if given(fields.idempotency_key) then body.job_variables = fields.job_variables or json.null end
    set_queue(state, body, deployment, fields.work_queue_name)
    return 201, run.view(state, add(state, body, given(fields.state) or { type = "SCHEDULED" }))
 end

@@ -13,6 +13,16 @@ local POOL = { name = "name!", type = "string", base_job_template = "object", de
 local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = "integer",
    concurrency_limit = "integer", filter = "object" }
 
+local QUEUE_UPDATE = { name = "name" }
+for name, rule in pairs(QUEUE) do QUEUE_UPDATE[name] = QUEUE_UPDATE[name] or rule end
+
+-- The status follows what is said of the pausing; else it waits for who serves the pool.
+local function pool_view(row)
+   local body = row.body
+   if body.status ~= json.null and body.is_paused then body.status = "PAUSED" end
+   return body
+end
+
 local function change(row, req, fields)
    local body = check.body(req, fields)
    for key, value in pairs(body) do row.body[key] = value end
@@ -33,7 +43,7 @@ end
 local function find_pools(req)
    local asked, found = filters.read(req, { "work_pools" }), {}
    for _, row in ipairs(objects.list(req.state, "pool")) do
-      if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = row.body end
+      if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = pool_view(row) end
    end
    return 200, filters.page(found, asked)
 end
@@ -88,7 +98,7 @@ return function(prefect)
    prefect:route("POST /api/work_pools", { anonymous = true }, create_pool)
    prefect:route("POST /api/work_pools/filter", { anonymous = true, write = false }, find_pools)
    prefect:route("GET /api/work_pools/:pool", { anonymous = true }, function(req)
-      return 200, pool_of(req).body
+      return 200, pool_view(pool_of(req))
    end)
    prefect:route("PATCH /api/work_pools/:pool", { anonymous = true }, function(req)
       return change(pool_of(req), req, { description = "string", is_paused = "boolean",
@@ -108,7 +118,7 @@ return function(prefect)
       return 200, queue.view(one_queue(req))
    end)
    prefect:route("PATCH /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
-      return change(one_queue(req), req, QUEUE)
+      return change(one_queue(req), req, QUEUE_UPDATE)
    end)
    prefect:route("DELETE /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
       objects.delete(req.state, "queue", one_queue(req).id)

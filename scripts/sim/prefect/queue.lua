@@ -6,16 +6,34 @@ local objects = require "sim.prefect.objects"
 
 local queue = { AGENT_POOL = "default-agent-pool", READY_FOR = 60 }
 
+local function by_priority(state, pool)
+   local rows = objects.list(state, "queue", pool.id)
+   table.sort(rows, function(a, b) return a.body.priority < b.body.priority end)
+   return rows
+end
+
+-- The first that nobody has.
 local function free_priority(state, pool)
-   local highest = 0
-   for _, row in ipairs(objects.list(state, "queue", pool.id)) do
-      highest = math.max(highest, row.body.priority)
+   local rows = by_priority(state, pool)
+   for place, row in ipairs(rows) do
+      if row.body.priority ~= place then return place end
    end
-   return highest + 1
+   return #rows + 1
+end
+
+-- Moves the queues from a priority on down, as far as it needs to give that place away.
+local function make_room(state, pool, place)
+   for _, row in ipairs(by_priority(state, pool)) do
+      if row.body.priority == place then
+         row.body.priority, place = place + 1, place + 1
+         objects.save(state, row)
+      end
+   end
 end
 
 --- Adds a queue to a pool. @param fields `name`, and optionally description, priority, ...
 function queue.add(state, pool, fields)
+   if fields.priority then make_room(state, pool, fields.priority) end
    local body = { name = fields.name, description = fields.description or "", filter = json.null,
       is_paused = fields.is_paused or false, concurrency_limit = fields.concurrency_limit or json.null,
       priority = fields.priority or free_priority(state, pool), last_polled = json.null,
@@ -48,12 +66,13 @@ function queue.pool(state, name)
       ('Work pool "%s" not found.'):format(name))
 end
 
---- The queue of that name, made where it is missing. Without a name the pool's default one.
+--- The queue of that name, made where it is missing: then it is the first of its pool. Without a name the pool's default one.
 function queue.ensure(state, name, pool_name)
    local pool = pool_name and pool_name ~= queue.AGENT_POOL and queue.pool(state, pool_name)
       or queue.agent_pool(state)
    name = name or "default"
-   return objects.find(state, "queue", name, pool.id) or queue.add(state, pool, { name = name })
+   return objects.find(state, "queue", name, pool.id)
+      or queue.add(state, pool, { name = name, priority = 1 })
 end
 
 --- The queue as the API shows it: served while somebody has asked it for work in the last minute.

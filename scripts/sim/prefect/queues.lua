@@ -25,6 +25,12 @@ local function one(req)
       ("Work queue with id %s not found."):format(id))
 end
 
+-- The routes have words of their own for a queue that is none, one of them not what was meant.
+local function named(req, message)
+   return refuse.unless(objects.get(req.state, "queue", check.id(req)), 404, "detail",
+      message or "work queue not found")
+end
+
 local function create(req)
    local body, pool = check.body(req, CREATE), queue.agent_pool(req.state)
    refuse.when(objects.find(req.state, "queue", body.name, pool.id), 409, "detail",
@@ -33,7 +39,7 @@ local function create(req)
 end
 
 local function change(req)
-   local body, row = check.body(req, UPDATE), one(req)
+   local body, row = check.body(req, UPDATE), named(req, "Work Queue <built-in function id> not found")
    for key, value in pairs(body) do row.body[key] = value end
    objects.save(req.state, row)
    return 204
@@ -74,11 +80,11 @@ return function(prefect)
    prefect:route("POST /api/work_queues", { anonymous = true }, create)
    prefect:route("GET /api/work_queues/name/:name", { anonymous = true }, by_name)
    prefect:route("GET /api/work_queues/:id", { anonymous = true }, function(req)
-      return 200, queue.view(one(req))
+      return 200, queue.view(named(req))
    end)
    prefect:route("PATCH /api/work_queues/:id", { anonymous = true }, change)
    prefect:route("DELETE /api/work_queues/:id", { anonymous = true }, function(req)
-      objects.delete(req.state, "queue", one(req).id)
+      objects.delete(req.state, "queue", named(req).id)
       return 204
    end)
    -- marks the queue as polled, but changes nothing that anybody set up

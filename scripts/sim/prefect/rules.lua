@@ -35,13 +35,28 @@ end
 
 local AFTER_THE_END = { CANCELLING = true, PAUSED = true, CRASHED = true }
 
+--- True for a run that completed with a result that is kept.
+local function kept_result(body)
+   local data = given(body.state.data)
+   return body.state_type == "COMPLETED" and type(data) == "table" and next(data) ~= nil
+      and data.type ~= "unpersisted"
+end
+
 local function over(body, proposed)
    if not run.is_terminal(body.state_type) then return nil end
    if AFTER_THE_END[proposed.type] then
       return abort(("Run is already in terminal state %s."):format(body.state_type))
    end
+   if kept_result(body) and not run.is_terminal(proposed.type) then return reject "Run is already COMPLETED." end
    if proposed.type == "SCHEDULED" and body.state_type ~= "CANCELLED" and not given(body.deployment_id) then
       return abort "Cannot reschedule a run without an associated deployment."
+   end
+end
+
+local function pausing(body, proposed)
+   if proposed.type == "PAUSED" and body.state_type ~= "RUNNING" then
+      return reject(("Cannot %s flows that are not currently running."):format(
+         proposed.name == "Suspended" and "suspend" or "pause"))
    end
 end
 
@@ -85,11 +100,13 @@ local function retry(body, proposed)
    if body.run_count > retries then return nil end
    local delay = given(policy.retry_delay) or given(policy.retry_delay_seconds) or 0
    if type(delay) == "table" then delay = delay[math.min(body.run_count, #delay)] or 0 end
+   -- only a flow run's policy has it
+   if policy.retry_type ~= nil then policy.retry_type = "in_process" end
    return reject("Retrying", { type = "SCHEDULED", name = "AwaitingRetry", message = proposed.message,
       state_details = { scheduled_time = objects.time(clock.now() + delay) } })
 end
 
-local FLOW_RULES = { seen_before, over, cancelling, nothing_to_cancel, claimed, too_early, retry }
+local FLOW_RULES = { seen_before, over, cancelling, nothing_to_cancel, pausing, claimed, too_early, retry }
 
 --- What becomes of a flow run's proposed state.
 -- @return `{ status, details, state = what to enter instead }`
@@ -106,13 +123,20 @@ function rules.flow(body, proposed)
    return { status = "ACCEPT", details = { type = "accept_details" } }
 end
 
+local function task_over(body, proposed)
+   if not run.is_terminal(body.state_type) then return nil end
+   if AFTER_THE_END[proposed.type] then return abort(("Run is already %s."):format(body.state_type)) end
+   if kept_result(body) then return reject "This run is already completed." end
+end
+
 --- What becomes of a task run's proposed state. @param flow_run the body of its flow run, or nil
 function rules.task(body, proposed, flow_run)
    if proposed.type == "RUNNING" and flow_run and flow_run.state_type ~= "RUNNING" then
       return abort "The enclosing flow must be running to begin task execution."
    end
-   local verdict = too_early(body, proposed) or retry(body, proposed)
+   local verdict = task_over(body, proposed) or too_early(body, proposed) or retry(body, proposed)
    if verdict then return verdict end
+   if proposed.type == "RUNNING" and flow_run then body.flow_run_run_count = flow_run.run_count end
    if proposed.type == "RUNNING" and body.state_name == "AwaitingRetry" and not given(proposed.name) then
       proposed.name = "Retrying"
    end

@@ -27,7 +27,7 @@ local DETAIL_FIELDS = { untrackable_result = "boolean", pause_reschedule = "bool
 for _, name in ipairs(DETAILS) do DETAIL_FIELDS[name] = DETAIL_FIELDS[name] or "any" end
 
 run.STATE = { type = { enum = run.TYPES, required = true }, name = "string", message = "string",
-   data = "any", state_details = { fields = DETAIL_FIELDS }, timestamp = "time", id = "uuid" }
+   data = "any", state_details = { fields = DETAIL_FIELDS, open = true }, timestamp = "time", id = "uuid" }
 
 local ADJECTIVES = { "amber", "brisk", "calm", "dapper", "eager", "fancy", "gentle", "humble", "ideal",
    "jolly", "keen", "lively", "mellow", "nimble", "olive", "proud", "quiet", "rapid", "sunny", "tidy" }
@@ -61,7 +61,11 @@ function run.state(fields, owner)
    local details = {}
    for _, name in ipairs(DETAILS) do details[name] = json.null end
    details.untrackable_result, details.pause_reschedule = false, false
-   for name, value in pairs(given(fields.state_details) or {}) do details[name] = value end
+   for name, value in pairs(given(fields.state_details) or {}) do
+      if DETAIL_FIELDS[name] then details[name] = value end
+   end
+   local at = given(details.scheduled_time)
+   details.scheduled_time = at and objects.time(clock.parse_iso(at)) or json.null
    details.flow_run_id = owner.flow_run_id or json.null
    details.task_run_id = owner.task_run_id or json.null
    if fields.type == "SCHEDULED" and not given(details.scheduled_time) then

@@ -18,22 +18,30 @@ local function named(req)
       "Variable not found.")
 end
 
-return function(prefect)
-   prefect:route("POST /api/variables", { anonymous = true }, create)
-   prefect:route("GET /api/variables/name/:name", { anonymous = true }, function(req)
-      return 200, named(req).body
-   end)
-   prefect:route("PATCH /api/variables/name/:name", { anonymous = true }, function(req)
+local function known(req)
+   return refuse.unless(objects.get(req.state, "variable", check.id(req)), 404, "detail", "Variable not found.")
+end
+
+-- The same by name and by id.
+local function each(prefect, path, find)
+   prefect:route("GET " .. path, { anonymous = true }, function(req) return 200, find(req).body end)
+   prefect:route("PATCH " .. path, { anonymous = true }, function(req)
       local body = check.body(req, { name = "variable_name", value = "string", tags = "array" })
-      local row = named(req)
+      local row = find(req)
       for key, value in pairs(body) do row.body[key] = value end
       objects.save(req.state, row)
       return 204
    end)
-   prefect:route("DELETE /api/variables/name/:name", { anonymous = true }, function(req)
-      objects.delete(req.state, "variable", named(req).id)
+   prefect:route("DELETE " .. path, { anonymous = true }, function(req)
+      objects.delete(req.state, "variable", find(req).id)
       return 204
    end)
+end
+
+return function(prefect)
+   prefect:route("POST /api/variables", { anonymous = true }, create)
+   each(prefect, "/api/variables/name/:name", named)
+   each(prefect, "/api/variables/:id", known)
    prefect:route("POST /api/variables/filter", { anonymous = true, write = false }, function(req)
       local asked, found = filters.read(req, { "variables" }, { "NAME_ASC", "NAME_DESC", "CREATED_DESC",
          "UPDATED_DESC" }), {}
