@@ -66,7 +66,8 @@ function queue.pool(state, name)
       ('Work pool "%s" not found.'):format(name))
 end
 
---- The queue of that name, made where it is missing: then it is the first of its pool. Without a name the pool's default one.
+--- The queue of that name, made where it is missing: then it is the first of its pool. Without a name the
+-- pool's default one.
 function queue.ensure(state, name, pool_name)
    local pool = pool_name and pool_name ~= queue.AGENT_POOL and queue.pool(state, pool_name)
       or queue.agent_pool(state)
