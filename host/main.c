@@ -157,9 +157,12 @@ static int run_all(lua_State *L, aci_options *options) {
 
 static int protected_main(lua_State *L) {
     aci_options *options = lua_touserdata(L, 1);
-    int code;
-    if (options->count > 2 && strcmp(options->words[1], "--eject") == 0)
+    const char *first = options->count > 1 ? options->words[1] : "";
+    int code = 0;
+    if (options->count > 2 && strcmp(first, "--eject") == 0)
         code = aci_eject(L, program, options->words[2]);
+    else if (strcmp(first, "--help") == 0)
+        aci_options_help(program);
     else
         code = run_all(L, options);
     lua_pushinteger(L, code);
@@ -178,6 +181,7 @@ int main(int argc, char **argv) {
     }
     aci_standard_reserve();
     aci_pipe_signal();
+    aci_output_watch(program);
     aci_raise_descriptor_limit();
     lua_pushcfunction(L, protected_main);
     lua_pushlightuserdata(L, &options);

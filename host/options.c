@@ -56,12 +56,8 @@ void aci_options_read(aci_options *options) {
     options->script = i;
 }
 
-void aci_options_usage(const char *program, const char *bad) {
-    if (bad[1] == 'e' || bad[1] == 'l')
-        fprintf(stderr, "%s: '%s' needs argument\n", program, bad);
-    else
-        fprintf(stderr, "%s: unrecognized option '%s'\n", program, bad);
-    fprintf(stderr,
+static void print_usage(FILE *out, const char *program) {
+    fprintf(out,
             "usage: %s [options] [script [args]]\n"
             "Available options are:\n"
             "  -e stat   execute string 'stat'\n"
@@ -73,8 +69,28 @@ void aci_options_usage(const char *program, const char *bad) {
             "  -W        turn warnings on\n"
             "  --        stop handling options\n"
             "  -         stop handling options and execute stdin\n"
-            "  --eject NAME  copy a script or step (as setup, steps/storage) out for editing\n",
+            "  --eject NAME  copy a script or step (as setup, steps/storage) out for editing\n"
+            "  --help        show this and the scripts that come with the program\n",
             program);
+}
+
+void aci_options_usage(const char *program, const char *bad) {
+    if (bad[1] == 'e' || bad[1] == 'l' || strcmp(bad, "--eject") == 0)
+        fprintf(stderr, "%s: '%s' needs argument\n", program, bad);
+    else
+        fprintf(stderr, "%s: unrecognized option '%s'\n", program, bad);
+    print_usage(stderr, program);
+}
+
+void aci_options_help(const char *program) {
+    print_usage(stdout, program);
+    printf("Scripts that come with it; each takes --help:\n"
+           "  setup.lua     make everything that a deployment needs\n"
+           "  status.lua    show what of it exists\n"
+           "  run.lua       start a flow run and follow it\n"
+           "  worker.lua    run what is scheduled in a work queue\n"
+           "  teardown.lua  remove everything that setup made\n"
+           "  sim.lua       the local cloud\n");
 }
 
 void aci_options_arg(lua_State *L, const aci_options *options) {

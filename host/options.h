@@ -20,6 +20,9 @@ void aci_options_read(aci_options *options);
 /* Prints what is wrong with options->bad and lua's usage text. */
 void aci_options_usage(const char *program, const char *bad);
 
+/* Prints the usage text and the scripts to standard output. */
+void aci_options_help(const char *program);
+
 /* Sets the global `arg`: the script at 0, its arguments above, the options below. */
 void aci_options_arg(lua_State *L, const aci_options *options);
 

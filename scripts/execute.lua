@@ -1,5 +1,6 @@
 -- execute.lua: what a job's container runs. Fetches the deployment's code, loads the flow and runs it;
 -- states and logs go to Prefect. Exits 0 also when the flow failed: the run's state says that.
+local cli     = require "aci.cli"
 local clock   = require "aci.clock"
 local code    = require "aci.flow.code"
 local config  = require "aci.config"
@@ -10,9 +11,16 @@ local fs      = require "aci.fs"
 local prefect = require "aci.prefect"
 local task    = require "aci.task"
 
-local run_id = os.getenv "PREFECT__FLOW_RUN_ID" or arg[1]
-if not run_id then
-   fail.raise { kind = "usage", code = "run", message = "which flow run? PREFECT__FLOW_RUN_ID is not set" }
+local _, words = cli.parse(arg, {
+   usage = "acihost execute.lua [FLOW_RUN_ID]: run a flow run that is scheduled, in this process",
+   arguments = { "[FLOW_RUN_ID]" },
+})
+
+local run_id = os.getenv "PREFECT__FLOW_RUN_ID" or words[1]
+if not run_id or not run_id:find "^%x+%-%x+%-%x+%-%x+%-%x+$" then
+   fail.raise { kind = "usage", code = "run", message = run_id and ("%q is not the id of a flow run"):format(run_id)
+         or "which flow run? PREFECT__FLOW_RUN_ID is not set",
+      advice = "for example: acihost execute.lua 657758fa-c955-44bc-b10a-72e587d0eb7c" }
 end
 
 -- In a container group everything that matters is in the environment, on Azure and on the local cloud.

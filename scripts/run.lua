@@ -13,7 +13,8 @@ local options, names = cli.parse(arg, {
    arguments = { "FLOW/DEPLOYMENT" },
    options = {
       parameter = { short = "p", value = "NAME=VALUE", many = true, help = "a parameter of the flow" },
-      wait      = { value = "SECONDS", number = true, help = "how long an agent is waited for (default 30)" },
+      wait      = { value = "SECONDS", number = true, least = 0,
+         help = "how long an agent is waited for (default 30)" },
    },
 })
 
@@ -21,15 +22,29 @@ local LEVELS = { [10] = "DEBUG", [20] = "INFO", [30] = "WARNING", [40] = "ERROR"
 
 local function usage(message)
    fail.raise { kind = "usage", code = "arguments", message = message,
-      advice = 'for example: acihost run.lua "Simple Demo/Simple Deployment"' }
+      advice = 'for example: -p limit=3 -p name=orion' }
+end
+
+--- A misspelt parameter would only be noticed by the flow, or by nobody.
+local function check_name(name, deployment)
+   local schema = deployment.parameter_openapi_schema
+   local known = type(schema) == "table" and schema.properties
+   if type(known) ~= "table" or known[name] ~= nil then return end
+   local takes = {}
+   for each in pairs(known) do takes[#takes + 1] = each end
+   table.sort(takes)
+   fail.raise { kind = "usage", code = "parameter",
+      message = ("the deployment %q has no parameter %q"):format(deployment.name, name),
+      advice = #takes == 0 and "it takes none" or "it has " .. table.concat(takes, ", ") }
 end
 
 --- "n=3" as a name and a JSON value; what is not JSON is text.
-local function parameters()
+local function parameters(deployment)
    local map = {}
    for _, text in ipairs(options.parameter or {}) do
       local name, value = text:match "^([%w_]+)=(.*)$"
       if not name then usage(("%q is not NAME=VALUE"):format(text)) end
+      check_name(name, deployment)
       local decoded = json.decode(value)
       if decoded == nil then decoded = value end
       map[name] = decoded
@@ -61,8 +76,13 @@ local function served(deployment)
 end
 
 local function need_agent(deployment)
-   local deadline = clock.monotonic() + (options.wait or 30)
+   local begun, told = clock.monotonic(), false
+   local deadline = begun + (options.wait or 30)
    while not served(deployment) do
+      if not told and clock.monotonic() > begun + 2 then
+         say("waiting for an agent of the work queue %s", tostring(deployment.work_queue_name))
+         told = true
+      end
       if clock.monotonic() > deadline then
          fail.raise { kind = "timeout", code = "no_agent",
             message = ("nobody asks the work queue %s for runs"):format(tostring(deployment.work_queue_name)),
@@ -116,8 +136,9 @@ local function follow(id)
 end
 
 local deployment = find()
+local given = parameters(deployment)
 need_agent(deployment)
-local started = api:create_run(deployment.id, { parameters = parameters() })
+local started = api:create_run(deployment.id, { parameters = given })
 say("flow run %s (%s)", started.name, started.id)
 local run = follow(started.id)
 

@@ -2,4 +2,4 @@
 -- steps/all.lua; what is there already is left alone.
 local setup = require "aci.setup"
 
-setup.run(require "steps.all", [[acihost run.lua "Key Vault Demo/Manual Deployment"]])
+setup.run(require "steps.all", [[run.lua "Key Vault Demo/Manual Deployment"]])

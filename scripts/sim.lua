@@ -1,9 +1,12 @@
 --- The local cloud: Azure and Prefect on this machine.
-local cli    = require "aci.cli"
-local daemon = require "sim.daemon"
-local errors = require "aci.error"
-local fs     = require "aci.fs"
-local json   = require "aci.json"
+local cli     = require "aci.cli"
+local cloud   = require "aci.local"
+local config  = require "aci.config"
+local daemon  = require "sim.daemon"
+local errors  = require "aci.error"
+local fs      = require "aci.fs"
+local json    = require "aci.json"
+local nearest = require "aci.nearest"
 
 local USAGE = [[
 acihost sim COMMAND [options]
@@ -21,7 +24,7 @@ acihost sim COMMAND [options]
 local OPTIONS = {
    prefect = { value = "VERSION", choices = { "2", "3" }, help = "the Prefect that it plays (start, run)" },
    strict = { help = "answer as recorded: no hints when to poll again (start, run)" },
-   clock = { value = "FACTOR", number = true, help = "Azure's seconds times this are ours (start, run)" },
+   clock = { value = "FACTOR", number = true, least = 0, help = "Azure's seconds times this are ours (start, run)" },
    write = { help = "only requests that write (requests)" },
    clear = { help = "forget the log (requests), take all faults away (fault)" },
    secret = { help = "with the owner's secret (env)" },
@@ -44,7 +47,7 @@ local function show(address, options, word)
 end
 
 local commands = {}
-local home = daemon.home()
+local home
 
 function commands.run(_, options)
    daemon.run(home, run_options(options))
@@ -128,6 +131,22 @@ function commands.taken(words)
    daemon.control(home, "POST", "/taken", { kind = words[2], name = words[3] })
 end
 
+local function names()
+   local list = {}
+   for name in pairs(commands) do
+      list[#list + 1] = name
+   end
+   table.sort(list)
+   return list
+end
+
+local function command_of(word)
+   local near = nearest(word, names())
+   return commands[word] or misuse("sim: unknown command '%s'%s; see %s --help", word,
+      near and (" (did you mean '%s'?)"):format(near) or "", cli.command())
+end
+
 local options, words = cli.parse(arg, { usage = USAGE, options = OPTIONS, arguments = { "COMMAND", "[MORE...]" } })
-local command = commands[words[1]] or misuse("unknown command %s", words[1])
+local command = command_of(words[1])
+home = cloud.home(config.load({ cloud = "local" }))
 command(words, options)

@@ -13,5 +13,5 @@ local rows = setup.survey(c, steps)
 if options.output == "json" then
    print(json.encode(json.array(rows), { pretty = true }))
 else
-   cli.table(rows, { "step", "thing", "state" })
+   cli.table(rows, { "step", "state", "thing" })
 end

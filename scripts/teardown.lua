@@ -12,7 +12,7 @@ local options = cli.parse(arg, {
 local c = setup.connect { cloud = options.cloud }
 setup.targets(c)
 
-if not cli.confirm(("remove everything in group %s and its Prefect objects? type the group's name"):format(
+if not cli.confirm(("remove everything in group %s and its Prefect objects?"):format(
       c.config.group), options, c.config.group) then
    errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was removed" }
 end

@@ -11,8 +11,8 @@ local options = cli.parse(arg, {
    usage = "acihost worker.lua [options]: run what is scheduled in a work queue",
    options = {
       queue    = { short = "q", value = "NAME", help = "the work queue (default the setting queue)" },
-      limit    = { value = "N", number = true, help = "at most so many runs at once (default 10)" },
-      interval = { value = "SECONDS", number = true,
+      limit    = { value = "N", number = true, least = 1, help = "at most so many runs at once (default 10)" },
+      interval = { value = "SECONDS", number = true, least = 0.1,
          help = "how often the queue is asked (default 15; 1 on this machine's own Prefect)" },
    },
 })

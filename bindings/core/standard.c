@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Opened the wrong way round: a read of 0 and a write of 1 or 2 give EBADF, as they should. */
@@ -33,4 +36,18 @@ void aci_pipe_signal(void) {
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
     sigaction(SIGPIPE, &action, NULL);
+}
+
+static void check_output(int code, void *program) {
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (!failed || code != 0 || flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return;
+    fprintf(stderr, "%s: standard output did not take everything: is the disk full?\n",
+            (const char *)program);
+    _exit(1);
+}
+
+void aci_output_watch(const char *program) {
+    on_exit(check_output, (void *)program);
 }

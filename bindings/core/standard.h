@@ -11,4 +11,9 @@ void aci_standard_reserve(void);
  * default action again. */
 void aci_pipe_signal(void);
 
+/* From now on the end of the process looks whether standard output took everything: a full disk is
+ * told, and makes the exit code 1 where it was 0. One that is closed is meant to be. `program` must
+ * stay valid. */
+void aci_output_watch(const char *program);
+
 #endif

@@ -8,6 +8,7 @@ local cli = {}
 ---@field help? string
 ---@field value? string # it takes a value; this names it in the help: "NAME"
 ---@field number? boolean # it takes a number
+---@field least? number # the smallest that it may be
 ---@field choices? string[] # the values it may have
 ---@field many? boolean # may be given again; the result is a list
 ---@field count? integer # may be given so often; the result is how often
@@ -34,6 +35,11 @@ local cli = {}
 ---@return aci.cli.Options|table<string, any> options
 ---@return string[] arguments
 function cli.parse(args, spec) end
+
+--- What the user can type to run a script with this program, called as it was: "build/acihost run.lua".
+---@param script? string # default: the script that runs
+---@return string
+function cli.command(script) end
 
 --- Asks on the terminal before something that matters; --yes answers it. Without a terminal, or with
 --- --no-input, raises an error of kind "usage".

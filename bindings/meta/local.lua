@@ -16,6 +16,11 @@ local cloud = {}
 ---@return string
 function cloud.home(config) end
 
+--- The state folder, made where it is not there yet. Raises kind usage where it cannot be used.
+---@param config? table
+---@return string
+function cloud.make_home(config) end
+
 --- The cloud that runs for a folder, or nil.
 ---@param home string
 ---@return aci.CloudAddress?

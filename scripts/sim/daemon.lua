@@ -15,16 +15,6 @@ local daemon = {}
 local PRIVATE = tonumber("600", 8)
 local START_LIMIT, STOP_LIMIT = 30, 15
 
---- The state folder: ACIHOST_HOME, else $XDG_STATE_HOME/acihost, else ~/.local/state/acihost.
-function daemon.home()
-   local environment = process.environment()
-   local function set(name)
-      return environment[name] ~= "" and environment[name] or nil
-   end
-   return set "ACIHOST_HOME" or (set "XDG_STATE_HOME" or (set "HOME" or "/root") .. "/.local/state")
-      .. "/acihost"
-end
-
 local function read_json(path)
    local text = fs.read(path)
    local value = text and json.decode(text)

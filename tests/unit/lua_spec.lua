@@ -189,10 +189,10 @@ local function without_echo(text, input)
    return table.concat(kept) .. text:sub(at)
 end
 
--- The program writes its own name in front of messages, and has one usage line of its own.
+-- The program writes its own name in front of messages, and has usage lines of its own.
 local function normal(text, path)
    text = text:gsub(path:gsub("%p", "%%%0"), "lua")
-   text = text:gsub("  %-%-eject[^\n]*\n", ""):gsub("(Lua 5%.4[^\n]*\n)acihost [%d.]+\n", "%1")
+   text = text:gsub("  %-%-%a[^\n]*\n", ""):gsub("(Lua 5%.4[^\n]*\n)acihost [%d.]+\n", "%1")
    return (text:gsub("0x%x+", "ADDRESS"))
 end
 

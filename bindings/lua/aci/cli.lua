@@ -29,11 +29,20 @@ local function script_name()
    return (name:gsub("%.lua$", ""))
 end
 
+--- This program as the user called it, and the script after it: what can be typed again.
+function cli.command(script)
+   local arg, first = _G.arg or {}, 0
+   while arg[first - 1] do
+      first = first - 1
+   end
+   return ("%s %s"):format(first < 0 and arg[first] or "acihost", script or arg[0] or "")
+end
+
 -- -- what the options are -------------------------------------------------------------------------
 
 local OPTION_KEYS = {
    help = true, value = true, choices = true, short = true, count = true, number = true, many = true,
-   default = true,
+   default = true, least = true,
 }
 
 local function check_option(name, option)
@@ -91,7 +100,7 @@ function Reader:find(text)
    if name then
       return name, self.known[name]
    end
-   local meant = nearest(text, keys(self.flags))
+   local meant = #text > 2 and nearest(text, keys(self.flags))
    local hint = meant and (" (did you mean '%s'?)"):format(meant) or ""
    usage("%s: unknown option '%s'%s", self.name, text, hint)
 end
@@ -109,9 +118,19 @@ function Reader:check(text, option, value)
    if option.choices and not one_of(value, option.choices) then
       usage("%s: %s is one of %s, not '%s'", self.name, text, table.concat(option.choices, ", "), value)
    elseif option.number then
-      return tonumber(value) or usage("%s: %s is a number, not '%s'", self.name, text, value)
+      return self:check_number(text, option, value)
    end
    return value
+end
+
+function Reader:check_number(text, option, value)
+   local number = tonumber(value)
+   if not number or number ~= number or math.abs(number) == math.huge then
+      usage("%s: %s is a number, not '%s'", self.name, text, value)
+   elseif option.least and number < option.least then
+      usage("%s: %s is at least %g, not %s", self.name, text, option.least, value)
+   end
+   return number
 end
 
 -- Stores one option; `value` is what came after "=", if anything.
@@ -169,12 +188,13 @@ end
 function Reader:check_arguments(wanted)
    for i, what in ipairs(wanted) do
       if not self.rest[i] and not what:find "^%[" then
-         usage("%s: %s is missing; see %s --help", self.name, what, self.name)
+         usage("%s: %s is missing; see %s --help", self.name, what, cli.command())
       end
    end
    local last = wanted[#wanted]
    if #self.rest > #wanted and not (last and last:find("...", 1, true)) then
-      usage("%s: unexpected argument '%s'", self.name, self.rest[#wanted + 1])
+      usage("%s: unexpected argument '%s'%s", self.name, self.rest[#wanted + 1],
+         last and "; a name with blanks in it needs quotes" or "")
    end
 end
 

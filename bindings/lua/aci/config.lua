@@ -39,7 +39,7 @@ local function check_names(values, where)
       if not by_name[name] and not from_scripts_only[name] then
          local near = type(name) == "string" and nearest(name)
          usage(("%s has an unknown setting %q"):format(where, tostring(name)), nil,
-            near and ("did you mean %s?"):format(near))
+            near and ("did you mean %s?"):format(near) or nil)
       end
    end
 end
@@ -56,9 +56,10 @@ local function read_file(path)
    if not path then return {} end
    local chunk, why = loadfile(path, "t")
    if not chunk then usage("the settings file cannot be read: " .. why) end
-   local values = chunk()
+   local ran, values = pcall(chunk)
+   if not ran then usage("the settings file fails: " .. tostring(values):match "^[^\n]*") end
    if type(values) ~= "table" then
-      usage(path .. " has to return a table of settings", nil, 'return { location = "northeurope" }')
+      usage(path .. " has to return a table of settings", nil, 'for example: return { location = "northeurope" }')
    end
    check_names(values, path)
    return values
@@ -153,7 +154,9 @@ end
 local function raise_faults(faults)
    if #faults == 0 then return end
    local lines = {}
-   for i, fault in ipairs(faults) do lines[i] = fault.message end
+   for i, fault in ipairs(faults) do
+      lines[i] = fault.message .. (#faults > 1 and "; " .. fault.advice or "")
+   end
    local head = #faults == 1 and "wrong setting: " or ("%d wrong settings:\n  "):format(#faults)
    usage(head .. table.concat(lines, "\n  "), faults, #faults == 1 and faults[1].advice or nil)
 end

@@ -22,10 +22,21 @@ cloud.START_LIMIT = 30
 function cloud.home(config)
    if config and config.home then return config.home end
    local environment = process.environment()
-   if environment.ACIHOST_HOME then return environment.ACIHOST_HOME end
-   local state = environment.XDG_STATE_HOME
-   if state and state ~= "" then return state .. "/acihost" end
-   return (environment.HOME or "/root") .. "/.local/state/acihost"
+   local function set(name) return environment[name] ~= "" and environment[name] or nil end
+   return set "ACIHOST_HOME" or (set "XDG_STATE_HOME" or (set "HOME" or "/root") .. "/.local/state") .. "/acihost"
+end
+
+--- The state folder, made where it is not there yet. One that cannot be used is a wrong setting.
+function cloud.make_home(config)
+   local home = cloud.home(config)
+   local usable, why = fs.mkdir(home, tonumber("700", 8))
+   if usable then usable, why = fs.append(home .. "/start.lock", "") end
+   if not usable then
+      error_.raise { kind = "usage", code = "StateFolder",
+         message = ("the state folder %s cannot be used: %s"):format(home, why.message),
+         advice = "set ACIHOST_HOME to a folder that you may write" }
+   end
+   return home
 end
 
 local function read_json(path)
@@ -80,8 +91,8 @@ local function launch(home)
 end
 
 --- Runs `sim start`, which ends when the cloud answers (or another start was first), and waits for that.
-local function start(home)
-   assert(fs.mkdir(home, tonumber("700", 8)))
+local function start(config, home)
+   cloud.make_home(config)
    local starter, why = launch(home)
    if not starter then could_not(tostring(why), home) end
    local deadline = clock.monotonic() + cloud.START_LIMIT
@@ -100,7 +111,7 @@ end
 function cloud.ensure(config)
    local home = cloud.home(config)
    local running = cloud.find(home)
-   return running and is_current(running) and running or start(home)
+   return running and is_current(running) and running or start(config, home)
 end
 
 --- The built-in owner's login: `{tenant, client_id, client_secret, subscription}`, or nil.

@@ -90,13 +90,12 @@ end
 
 --- What exists: one row for each resource, block and deployment.
 function setup.survey(c, steps)
-   return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }))
+   return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }, true))
 end
 
 --- Only one set-up of a group at a time on this machine: the second waits, and then finds it all in place.
 local function alone(c)
-   local home = require("aci.local").home(c.config)
-   assert(fs.mkdir(home, tonumber("700", 8)))
+   local home = require("aci.local").make_home(c.config)
    local path = ("%s/setup-%s.lock"):format(home, (c.marker:gsub("[^%w]", "-")))
    local lock = fs.lock(path)
    if lock then return lock end
@@ -127,11 +126,12 @@ local function finish(c, steps, entries, options)
       print(json.encode({ changes = count, things = rows }, { pretty = true }))
       return
    end
-   cli.table(rows, { "step", "thing", "state" })
+   cli.table(rows, { "step", "state", "thing" })
    print(count == 0 and "nothing to do: everything is in place" or ("%d made or changed"):format(count))
 end
 
---- Runs a set-up script: its options, the plan or the run, the table at the end. `next_command` is told last.
+--- Runs a set-up script: its options, the plan or the run, the table at the end. `next_command`, a script
+-- and what it is given, is told last.
 function setup.run(steps, next_command)
    local options = cli.parse(arg, {
       usage = "acihost setup.lua [options]: make everything that a Prefect deployment on Azure Container "
@@ -145,13 +145,13 @@ function setup.run(steps, next_command)
    local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, report = report.new() })
    if not ok then error(explain(entries), 0) end
    finish(c, steps, entries, options)
-   if next_command and options.output ~= "json" then print("next: " .. next_command) end
+   if next_command and options.output ~= "json" then print("next: " .. cli.command(next_command)) end
 end
 
 --- Removes what the steps made, last step first; `tell(word, label)` hears of each. Things of a kind that
 -- cannot be removed alone (they go with their parent) are passed over.
 function setup.remove(c, steps, tell)
-   local entries = run.survey(c, step.order(steps), report.new { quiet = true })
+   local entries = run.survey(c, step.order(steps), report.new { quiet = true }, true)
    local group_goes = false
    for _, entry in ipairs(entries) do
       if entry.thing.kind == "group" and entry.current then

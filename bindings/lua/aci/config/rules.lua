@@ -1,5 +1,6 @@
 -- What each setting may hold. A rule takes the value and returns it (normalised), or nil and why not.
 -- The limits are Azure's own: azure/arm.md 3, 6, 7, 8 and Prefect's for names.
+local fs = require "aci.fs"
 local locations = require "aci.config.locations"
 
 local rules = {}
@@ -183,6 +184,14 @@ end
 function rules.text(value)
    if value:find "%c" then return nil, "has a control character in it" end
    return value
+end
+
+--- A folder: the whole path of it, since the local cloud works in another one.
+function rules.folder(value)
+   if value:find "%c" then return nil, "has a control character in it" end
+   if value:find "^~" then return nil, "begins with '~', which only a shell knows: write the whole path" end
+   if value:find "^/" then return value end
+   return assert(fs.realpath "."):gsub("/$", "") .. "/" .. value
 end
 
 --- A secret: text that was not cut or pasted with blanks around it.

@@ -7,7 +7,7 @@ local guid_example = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 
 return {
    { name = "cloud", env = { "ACIHOST_CLOUD" }, default = "local", rule = rules.cloud, example = "local" },
-   { name = "home", env = { "ACIHOST_HOME" }, rule = rules.text, example = "/var/lib/acihost" },
+   { name = "home", env = { "ACIHOST_HOME" }, rule = rules.folder, example = "/var/lib/acihost" },
 
    { name = "tenant", env = { "AZURE_TENANT_ID", "TENANT_ID", "ARM_TENANT_ID" },
      rule = rules.tenant, example = guid_example },
@@ -65,7 +65,6 @@ return {
 
    { name = "nat_gateway", env = { "ACIHOST_NAT_GATEWAY" }, default = true, rule = rules.boolean,
      example = "false" },
-   { name = "role", env = { "ACIHOST_ROLE" }, default = "custom", rule = rules.role, example = "Contributor" },
 
    { name = "authority", env = { "AZURE_AUTHORITY_HOST" }, default = "https://login.microsoftonline.com",
      rule = rules.url, example = "https://login.microsoftonline.com" },

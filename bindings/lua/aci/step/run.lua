@@ -31,6 +31,7 @@ local function examine(c, options, this, thing)
       return entry, kind
    end
    entry.current = kind.read(c, thing)
+   if kind.check and not options.look then kind.check(c, thing) end
    if not entry.current then
       entry.action = "create"
       if kind.fresh then entry.changes = kind.fresh(c, thing) end
@@ -117,10 +118,10 @@ function run.steps(c, steps, options)
    return entries
 end
 
---- The things of all steps with what is there now, for `status` and `teardown`: entries like those of a
--- plan, but nothing is refused.
-function run.survey(c, steps, report)
-   return run.steps(c, steps, { plan = true, adopt = true, report = report })
+--- The things of all steps with what is there now: entries like those of a plan, but what is not ours is not
+-- refused. `look`: for `status` and `teardown`, which have to work also where `setup` could not.
+function run.survey(c, steps, report, look)
+   return run.steps(c, steps, { plan = true, adopt = true, report = report, look = look })
 end
 
 return run

@@ -106,13 +106,18 @@ local function look(c, thing)
 end
 
 function kind.read(c, thing)
-   local any, missing = false, {}
-   for _, each in ipairs(look(c, thing)) do
-      any = any or each.current
+   local any = false
+   for _, each in ipairs(look(c, thing)) do any = any or each.current end
+   return any and { rows = thing.rows } or nil
+end
+
+--- Before it is written: what would stop the missing resources from being made.
+function kind.check(c, thing)
+   local missing = {}
+   for _, each in ipairs(thing.rows) do
       if not each.current then missing[each.type:lower()] = each end
    end
    if thing.check then thing.check(c, missing) end
-   return any and { rows = thing.rows } or nil
 end
 
 local function title(each) return each.type .. " " .. each.name end
