@@ -51,9 +51,11 @@ local function parameters(c)
 end
 
 --- A vault that was deleted keeps its name for days; and names are shared by everybody.
-local function check_vault_name(c, missing)
+local function check_vault_name(c, thing)
    local name = c.config.vault
-   if not missing["microsoft.keyvault/vaults"] then return end
+   for _, row in ipairs(thing.rows) do
+      if row.current and row.type:lower() == "microsoft.keyvault/vaults" then return end
+   end
    if c.azure:deleted_vault(name) then
       errors.raise { kind = "conflict", code = "VaultDeleted",
          message = ("the vault %s is deleted but not purged: its name is not free"):format(name),

@@ -152,6 +152,46 @@ describe("setup.lua on the local cloud", function()
    end)
 end)
 
+describe("what is in the way", function()
+   local here
+   setup(function() here = journey.new() end)
+   teardown(function() here:close() end)
+
+   it("an application of our name that we did not make is left alone, or adopted when asked", function()
+      here:good { "-e", [[local c = require "aci.setup".connect()
+         c.graph:create_application { displayName = "prefect-aci" }]] }
+      local code, _, err = here:run { "setup" }
+      assert.equal(6, code)
+      assert.truthy(err:find "%-%-adopt")
+      here:good { "teardown", "--yes", "--purge" }
+      assert.equal("1\n", (here:good { "-e",
+         'print(#require "aci.setup".connect().graph:applications_named "prefect-aci")' }))
+      here:good { "setup", "--adopt" }
+      assert.equal("1\n", (here:good { "-e",
+         'print(#require "aci.setup".connect().graph:applications_named "prefect-aci")' }))
+   end)
+
+   it("a deleted vault is told by plan and set-up, and purged by teardown", function()
+      here:good { "teardown", "--yes" }
+      for _, words in ipairs { { "setup", "--plan" }, { "setup" } } do
+         local code, _, err = here:run(words)
+         assert.equal(6, code)
+         assert.truthy(err:find "%-%-purge", err)
+      end
+      here:good { "status" }
+      here:good { "teardown", "--yes", "--purge" }
+      here:good { "setup" }
+   end)
+
+   it("a taken name ends with its code and leaves what was made", function()
+      here:good { "sim", "taken", "storage", "somebodyelses" }
+      local code, _, err = here:run({ "setup" }, { AZURE_STORAGE_ACCOUNT = "somebodyelses" })
+      assert.equal(6, code)
+      assert.truthy(err:find "StorageAccountAlreadyTaken" and err:find "request id")
+      here:good { "setup" }
+   end)
+end)
+
 describe("two shells at once", function()
    it("end in one cloud and one set of things", function()
       local here = journey.new()

@@ -49,7 +49,7 @@ local costs = "\nWhat is paid by the hour on Azure while it exists: the NAT gate
 local function consent(c, steps, options)
    if c.config.cloud == "local" and own_prefect(c) then return end
    if options.yes then return end
-   local entries = run.survey(c, steps, report.new { quiet = true })
+   local entries = run.plan(c, steps, { adopt = options.adopt, report = report.new { quiet = true } })
    if plan.count(entries) == 0 then return end
    plan.print(entries, io.stderr)
    if c.config.cloud == "azure" then io.stderr:write(costs) end
@@ -108,7 +108,7 @@ local option_list = {
 }
 
 local function show_plan(c, steps, options)
-   local entries = run.survey(c, steps, report.new { quiet = true })
+   local entries = run.plan(c, steps, { adopt = options.adopt, report = report.new { quiet = true } })
    local count = plan.count(entries)
    if options.output == "json" then
       print(json.encode({ changes = count, things = plan.data(entries) }, { pretty = true }))
@@ -142,7 +142,7 @@ function setup.run(steps, next_command)
    steps = step.order(steps)
    if options.plan then show_plan(c, steps, options) end
    consent(c, steps, options)
-   local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, report = report.new() })
+   local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, check = true, report = report.new() })
    if not ok then error(explain(entries), 0) end
    finish(c, steps, entries, options)
    if next_command and options.output ~= "json" then print("next: " .. cli.command(next_command)) end

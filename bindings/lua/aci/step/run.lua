@@ -31,7 +31,6 @@ local function examine(c, options, this, thing)
       return entry, kind
    end
    entry.current = kind.read(c, thing)
-   if kind.check and not options.look then kind.check(c, thing) end
    if not entry.current then
       entry.action = "create"
       if kind.fresh then entry.changes = kind.fresh(c, thing) end
@@ -54,6 +53,8 @@ end
 local function settle(c, options, this, thing)
    local entry, kind = examine(c, options, this, thing)
    options.record(entry)
+   local check = thing.check or kind.check
+   if check and options.check and entry.action ~= "nothing" then check(c, thing) end
    if options.plan then
       return entry.action == "nothing" and entry.current or unknown.value
    elseif entry.action == "nothing" then
@@ -91,9 +92,9 @@ local function run_step(c, options, this)
    options.report.finish(this)
 end
 
---- Runs the steps. `options`: plan (write nothing), adopt, report. Gives the entries of all things in the
--- order of the steps. The first failing step cancels the others and its error is raised; what was made
--- stays, and the error's `entries` tell of it.
+--- Runs the steps. `options`: plan (write nothing), check (ask the `check` of things and kinds whether they
+-- could be made, before they are), adopt, report. Gives the entries of all things in the order of the
+-- steps. The first failing step cancels the others and its error is raised; what was made stays.
 function run.steps(c, steps, options)
    local done, entries, by_step = {}, {}, {}
    for _, this in ipairs(steps) do done[this.name], by_step[this.name] = task.future(), {} end
@@ -118,10 +119,15 @@ function run.steps(c, steps, options)
    return entries
 end
 
---- The things of all steps with what is there now: entries like those of a plan, but what is not ours is not
--- refused. `look`: for `status` and `teardown`, which have to work also where `setup` could not.
-function run.survey(c, steps, report, look)
-   return run.steps(c, steps, { plan = true, adopt = true, report = report, look = look })
+--- The things of all steps with what is there now: entries like those of a plan, but nothing is refused.
+-- For `status` and `teardown`, which have to work also where `setup` could not.
+function run.survey(c, steps, report)
+   return run.steps(c, steps, { plan = true, adopt = true, report = report })
+end
+
+--- What a run would do, and whether it could.
+function run.plan(c, steps, options)
+   return run.steps(c, steps, { plan = true, check = true, adopt = options.adopt, report = options.report })
 end
 
 return run

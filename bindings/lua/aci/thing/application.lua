@@ -8,21 +8,23 @@ local function tag(c) return "acihost:" .. c.marker end
 
 function application.label(thing) return "application " .. thing.name end
 
-local function named(c, thing)
-   local found = c.graph:applications_named(thing.name)
-   if #found == 0 then return nil end
-   if #found > 1 or not c.adopt then
-      errors.raise { kind = "conflict", code = "ApplicationNotOurs",
-         message = ("%d application%s named %s there already, not made by this set-up"):format(#found,
-            #found == 1 and " is" or "s are", thing.name),
-         advice = "set principal to another name in config.lua"
-            .. (#found == 1 and ", or take it over with --adopt" or "") }
-   end
-   return found[1]
+--- Ours by its tag; with --adopt also the only one of its name.
+function application.read(c, thing)
+   local ours = c.graph:applications_tagged(tag(c))[1]
+   if ours or not c.adopt then return ours end
+   local named = c.graph:applications_named(thing.name)
+   return #named == 1 and named[1] or nil
 end
 
-function application.read(c, thing)
-   return c.graph:applications_tagged(tag(c))[1] or named(c, thing)
+--- A second one of the name would be made beside somebody else's: that is refused.
+function application.check(c, thing)
+   local named = c.graph:applications_named(thing.name)
+   if #named == 0 or (c.adopt and #named == 1) then return end
+   errors.raise { kind = "conflict", code = "ApplicationNotOurs",
+      message = ("%d application%s named %s there already, not made by this set-up"):format(#named,
+         #named == 1 and " is" or "s are", thing.name),
+      advice = "set principal to another name in config.lua"
+         .. (#named == 1 and ", or take it over with --adopt" or "") }
 end
 
 function application.differs(c, _, current)

@@ -1,7 +1,8 @@
 --- An ARM template, deployed as a whole but compared resource by resource: it is evaluated here as Azure
 -- would, each resource is read, and only when one is missing or differs is the template deployed.
 --
--- thing: name (of the deployment), text (the template), parameters (name to value), check(c, missing)
+-- thing: name (of the deployment), text (the template), parameters (name to value); while it is compared
+-- `rows` holds its resources.
 local compare = require "aci.step.compare"
 local errors = require "aci.error"
 local ids = require "aci.azure.ids"
@@ -109,15 +110,6 @@ function kind.read(c, thing)
    local any = false
    for _, each in ipairs(look(c, thing)) do any = any or each.current end
    return any and { rows = thing.rows } or nil
-end
-
---- Before it is written: what would stop the missing resources from being made.
-function kind.check(c, thing)
-   local missing = {}
-   for _, each in ipairs(thing.rows) do
-      if not each.current then missing[each.type:lower()] = each end
-   end
-   if thing.check then thing.check(c, missing) end
 end
 
 local function title(each) return each.type .. " " .. each.name end
