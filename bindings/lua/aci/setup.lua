@@ -90,7 +90,7 @@ end
 
 --- What exists: one row for each resource, block and deployment.
 function setup.survey(c, steps)
-   return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }, true))
+   return rows_of(c, run.survey(c, step.order(steps), report.new { quiet = true }))
 end
 
 --- Only one set-up of a group at a time on this machine: the second waits, and then finds it all in place.
@@ -151,7 +151,7 @@ end
 --- Removes what the steps made, last step first; `tell(word, label)` hears of each. Things of a kind that
 -- cannot be removed alone (they go with their parent) are passed over.
 function setup.remove(c, steps, tell)
-   local entries = run.survey(c, step.order(steps), report.new { quiet = true }, true)
+   local entries = run.survey(c, step.order(steps), report.new { quiet = true })
    local group_goes = false
    for _, entry in ipairs(entries) do
       if entry.thing.kind == "group" and entry.current then
