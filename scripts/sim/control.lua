@@ -3,6 +3,8 @@
 local crypto  = require "aci.crypto"
 local json    = require "aci.json"
 local task    = require "aci.task"
+local devicelogin = require "sim.devicelogin"
+local federation  = require "sim.federation"
 local refuse  = require "sim.refuse"
 local service = require "sim.service"
 local taken   = require "sim.taken"
@@ -52,6 +54,21 @@ control:route("POST /taken", { anonymous = true, write = false }, function(req)
    local body = req:json()
    taken.mark(req.state, tostring(body.kind), tostring(body.name))
    return 204
+end)
+
+-- Stands for the browser at microsoft.com/devicelogin. `answer`: granted (default), declined or expired.
+control:route("POST /devicelogin", { anonymous = true, write = false }, function(req)
+   local body = req:json()
+   local known = devicelogin.answer(req.state, tostring(body.user_code), body.answer or "granted")
+   refuse.unless(known, 404, "NotFound", "No sign-in waits for that code.")
+   return 204
+end)
+
+-- Stands for the kubelet, which projects a service account's token into a pod.
+control:route("POST /federatedtoken", { anonymous = true, write = false }, function(req)
+   local body = req:json()
+   refuse.unless(type(body.subject) == "string", 400, "BadRequest", "A token has a subject.")
+   return 200, { token = federation.token(req.state, body) }
 end)
 
 return control

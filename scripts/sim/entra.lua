@@ -1,54 +1,29 @@
 --- Entra: the token endpoint and the discovery documents.
-local clock     = require "aci.clock"
-local crypto    = require "aci.crypto"
-local json      = require "aci.json"
-local directory = require "sim.directory"
-local refuse    = require "sim.refuse"
-local service   = require "sim.service"
-local tokens    = require "sim.tokens"
+local crypto      = require "aci.crypto"
+local json        = require "aci.json"
+local assertions  = require "sim.assertions"
+local devicelogin = require "sim.devicelogin"
+local directory   = require "sim.directory"
+local refuse      = require "sim.refuse"
+local service     = require "sim.service"
+local tokens      = require "sim.tokens"
+local words       = require "sim.entrawords"
 
 local HOSTS = { "login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "sts.windows.net" }
 
--- The words of the token endpoint: an AADSTS number, the client's correlation id, a stamp.
-local function shape(_, code, message, refusal)
-   local now = clock.iso(clock.now()):gsub("T", " "):gsub("%.%d+Z$", "Z")
-   local trace, correlation = crypto.uuid4(), refusal.correlation or crypto.uuid4()
-   local number = refusal.number
-   if not number then
-      return { error = code, error_description = message }
-   end
-   local text = ("AADSTS%d: %s\r\nTrace ID: %s\r\nCorrelation ID: %s\r\nTimestamp: %s"):format(
-      number, message, trace, correlation, now)
-   return { error = code, error_description = text, error_codes = json.array { number }, timestamp = now,
-      trace_id = trace, correlation_id = correlation,
-      error_uri = "https://login.microsoftonline.com/error?code=" .. number }
-end
+local schema = table.move(devicelogin.SCHEMA, 1, #devicelogin.SCHEMA, #directory.SCHEMA + 1,
+   table.move(directory.SCHEMA, 1, #directory.SCHEMA, 1, {}))
 
 local entra = service {
-   name = "entra", host = HOSTS, schema = directory.SCHEMA, error = shape,
+   name = "entra", host = HOSTS, schema = schema, error = words.shape,
    headers = function(req)
       return { ["cache-control"] = "no-store, no-cache", pragma = "no-cache", ["x-ms-request-id"] = req.id,
          ["content-type"] = "application/json; charset=utf-8" }
    end,
 }
 
-local STATUS = { invalid_client = 401 }
+local deny = words.deny
 
-local function deny(req, number, code, message, ...)
-   local asked = req.headers["client-request-id"]
-   if asked and not asked:find "^%x+%-%x+%-%x+%-%x+%-%x+$" then
-      asked = nil
-   end
-   refuse.with { status = STATUS[code] or 400, code = code, number = number, message = message:format(...),
-      correlation = asked }
-end
-
-local NO_TENANT = "Tenant '%s' not found. Check to make sure you have the correct tenant ID and are "
-   .. "signing into the "
-   .. "correct cloud. Check with your subscription administrator, this may happen if there are no active "
-   .. "subscriptions for the tenant."
-local ODD_TENANT = "Specified tenant identifier '%s' is neither a valid DNS name, nor a valid external "
-   .. "domain."
 local SHARED = { common = true, organizations = true, consumers = true }
 
 local function check_tenant(req)
@@ -58,68 +33,51 @@ local function check_tenant(req)
       return
    end
    if not tenant:find "^%x+%-%x+%-%x+%-%x+%-%x+$" and not tenant:find "^[%w-]+%.[%w.-]+$" then
-      deny(req, 900023, "invalid_request", ODD_TENANT, tenant)
+      deny(req, 900023, tenant)
    end
-   deny(req, 90002, "invalid_tenant", NO_TENANT, tenant)
+   deny(req, 90002, tenant)
+end
+
+local function form_of(req)
+   local kind = req.headers["content-type"] or ""
+   return kind:lower():find("application/x-www-form-urlencoded", 1, true) and req:form() or {}
 end
 
 local function check_form(req)
-   local kind = req.headers["content-type"] or ""
-   local form = kind:lower():find("application/x-www-form-urlencoded", 1, true) and req:form() or {}
+   local form = form_of(req)
    for _, name in ipairs { "grant_type", "client_id" } do
       if name == "client_id" and req.headers.authorization then
          local pair = crypto.unbase64(req.headers.authorization:match "^[Bb]asic%s+(%S+)$" or "") or ""
          form.client_id, form.client_secret = pair:match "^([^:]*):(.*)$"
       end
-      if (form[name] or "") == "" then
-         deny(req, 900144, "invalid_request",
-            "The request body must contain the following parameter: '%s'.", name)
-      end
+      words.need(req, form, name)
    end
    return form
 end
-
-local NO_APP = "Application with identifier '%s' was not found in the directory 'Local cloud'. This "
-   .. "can happen if the "
-   .. "application has not been installed by the administrator of the tenant or consented to by any "
-   .. "user in the "
-   .. "tenant. You may have sent your authentication request to the wrong tenant."
 
 -- The application and its principal, as far as replication has brought them here.
 local function find_client(req, client_id)
    local app = directory.by_app(req.state, client_id, "application")
    local principal = app and directory.by_app(req.state, client_id, "servicePrincipal")
    if not (principal and directory.visible(req.state, app) and directory.visible(req.state, principal)) then
-      deny(req, 700016, "unauthorized_client", NO_APP, client_id)
+      deny(req, 700016, client_id)
    end
    return app, principal
 end
 
-local WRONG = "Invalid client secret provided. Ensure the secret being sent in the request is the "
-   .. "client secret "
-   .. "value, not the client secret ID, for a secret added to app '%s'."
-local OLD = "The provided client secret keys for app '%s' are expired. Visit the Azure portal to "
-   .. "create new keys for "
-   .. "your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added "
-   .. "security: "
-   .. "https://aka.ms/certCreds."
-local NO_SECRET = "'client_assertion', 'client_secret' or 'request' is required for the "
-   .. "'client_credentials' grant type."
-
-local function check_secret(req, form, app)
+-- Checks what the client proves itself with; gives its name in a token (appidacr).
+local function check_client(req, form, app)
    if form.client_assertion then
-      deny(req, 700027, "invalid_client",
-         "The certificate with identifier used to sign the client assertion is not "
-         .. "registered on application. [Reason - The key was not found.]")
+      assertions.check(req, form, app)
+      return "2"
    elseif (form.client_secret or "") == "" then
-      deny(req, 7000216, "invalid_client", NO_SECRET)
+      deny(req, 7000216)
    end
    local standing = directory.check_password(req.state, app, form.client_secret)
-   if standing == "expired" then
-      deny(req, 7000222, "invalid_client", OLD, app.appId)
-   elseif standing ~= "good" then
-      deny(req, 7000215, "invalid_client", WRONG, app.appId)
+   if standing ~= "good" then
+      deny(req, standing == "expired" and 7000222 or 7000215, app.appId)
    end
+   return "1"
 end
 
 local RESOURCES = {
@@ -127,15 +85,6 @@ local RESOURCES = {
    ["https://graph.microsoft.com"] = true, ["https://vault.azure.net"] = true,
    ["https://storage.azure.com"] = true, ["https://containerregistry.azure.net"] = true,
 }
-local NO_RESOURCE = "The resource principal named %s was not found in the tenant named Local cloud. "
-   .. "This can happen if "
-   .. "the application has not been installed by the administrator of the tenant or consented to by "
-   .. "any user in the "
-   .. "tenant. You might have sent your authentication request to the wrong tenant."
-local NOT_DEFAULT = "The provided value for scope %s is not valid. Client credential flows must have a "
-   .. "scope value with "
-   .. "/.default suffixed to the resource identifier (application ID URI)."
-
 local function known(resource)
    local bare = resource:lower():gsub("/$", "")
    return RESOURCES[bare] or bare:find "^https://[%w-]+%.blob%.core%.windows%.net$" ~= nil
@@ -147,70 +96,120 @@ local function resource_of(req, scope)
    for part in scope:gmatch "%S+" do
       local name = part:match "^(.*)/%.default$"
       if name and resource then
-         deny(req, 70011, "invalid_scope",
-            "The provided value for the input parameter 'scope' is not valid. The scope "
-            .. "%s is not valid.", scope)
+         deny(req, 70011, scope)
       elseif name then
          resource = name
       elseif part ~= "openid" and part ~= "profile" and part ~= "offline_access" then
-         deny(req, 1002012, "invalid_scope", NOT_DEFAULT, part)
+         deny(req, 1002012, part)
       end
    end
    if not resource then
-      deny(req, 1002012, "invalid_scope", NOT_DEFAULT, scope)
+      deny(req, 1002012, scope)
    elseif not known(resource) then
-      deny(req, 500011, "invalid_resource", NO_RESOURCE, resource)
+      deny(req, 500011, resource)
    end
    return resource
 end
 
-local OF_USERS = { refresh_token = true, password = true, authorization_code = true,
-   ["urn:ietf:params:oauth:grant-type:device_code"] = true, ["urn:ietf:params:oauth:grant-type:jwt-bearer"] = true }
+local NOT_PLAYED = { password = true, authorization_code = true,
+   ["urn:ietf:params:oauth:grant-type:jwt-bearer"] = true }
 
--- Nobody but applications can log in here: the other grants exist, but are not played.
-local function check_grant(req, grant)
-   if OF_USERS[grant] then
+local function refuse_grant(req, grant)
+   if NOT_PLAYED[grant] then
       refuse(501, "not_implemented", ("The local cloud does not implement the grant type '%s'."):format(grant))
-   elseif grant ~= "client_credentials" then
-      deny(req, 70003, "unsupported_grant_type", "The app requested an unsupported grant type '%s'.", grant)
    end
+   deny(req, 70003, grant)
 end
 
--- The claims of a client-credentials token for a resource.
-local function grant(req, resource)
-   check_tenant(req)
-   local form = check_form(req)
-   check_grant(req, form.grant_type)
-   local wanted = resource and form.resource or form.scope
-   if (wanted or "") == "" then
-      deny(req, 900144, "invalid_request", "The request body must contain the following parameter: '%s'.",
-         resource and "resource" or "scope")
-   end
+-- A client-credentials token for a resource (`v1`: named as such) or a scope.
+local function of_client(req, form, v1)
+   local wanted = words.need(req, form, v1 and "resource" or "scope")
    local app, principal = find_client(req, form.client_id)
-   check_secret(req, form, app)
-   local audience = resource and wanted or resource_of(req, wanted)
+   local proof = check_client(req, form, app)
+   local audience = v1 and wanted or resource_of(req, wanted)
    if not known(audience) then
-      deny(req, 500011, "invalid_resource", NO_RESOURCE, audience)
+      deny(req, 500011, audience)
    end
    req.caller = { appid = app.appId, oid = principal.id }
-   local claims = { aud = audience, appid = app.appId, oid = principal.id }
+   local claims = { aud = audience, appid = app.appId, oid = principal.id, appidacr = proof }
    if audience:find("graph.microsoft.com", 1, true) and #principal.appRoles > 0 then
       claims.roles = principal.appRoles
    end
    return tokens.issue(req.state, claims)
 end
 
-entra:route("POST /:tenant/oauth2/v2.0/token", { anonymous = true, write = false }, function(req)
-   local token, claims = grant(req)
+local function answer(token, claims)
    local left = claims.exp - claims.iat
-   return 200, { token_type = "Bearer", expires_in = left, ext_expires_in = left, access_token = token }
+   return { token_type = "Bearer", expires_in = left, ext_expires_in = left, access_token = token }
+end
+
+-- Only public clients sign users in here; an application of the tenant would have to prove itself.
+local function check_public(req, client)
+   if client ~= devicelogin.CLIENT then
+      find_client(req, client)
+      deny(req, 7000218)
+   end
+   return client
+end
+
+-- The answer to a user's sign-in: with a refresh token and an id token where they were asked for.
+local function of_user(req, form, scope)
+   local state, client = req.state, form.client_id
+   local resource = resource_of(req, scope)
+   local body = answer(tokens.issue(state, devicelogin.claims(state, client, resource)))
+   body.scope = ("%s/user_impersonation %s/.default"):format(resource, resource)
+   if scope:find "offline_access" then
+      body.refresh_token = devicelogin.refresh_token(state, client)
+   end
+   if scope:find "openid" then
+      body.id_token = devicelogin.id_token(state, client)
+   end
+   body.client_info = form.client_info and devicelogin.client_info(state) or nil
+   return 200, body
+end
+
+local grants = {}
+
+function grants.client_credentials(req, form)
+   return 200, answer(of_client(req, form))
+end
+
+grants["urn:ietf:params:oauth:grant-type:device_code"] = function(req, form)
+   local client = check_public(req, form.client_id)
+   return of_user(req, form, devicelogin.redeem(req, client, words.need(req, form, "device_code")))
+end
+
+function grants.refresh_token(req, form)
+   local client = check_public(req, form.client_id)
+   devicelogin.check_refresh(req, client, words.need(req, form, "refresh_token"))
+   return of_user(req, form, words.need(req, form, "scope"))
+end
+
+entra:route("POST /:tenant/oauth2/v2.0/token", { anonymous = true, write = false }, function(req)
+   check_tenant(req)
+   local form = check_form(req)
+   return (grants[form.grant_type] or refuse_grant)(req, grants[form.grant_type] and form or form.grant_type)
 end)
 
 entra:route("POST /:tenant/oauth2/token", { anonymous = true, write = false }, function(req)
-   local token, claims = grant(req, true)
+   check_tenant(req)
+   local form = check_form(req)
+   if form.grant_type ~= "client_credentials" then
+      refuse_grant(req, form.grant_type)
+   end
+   local token, claims = of_client(req, form, true)
    local left = tostring(claims.exp - claims.iat)
    return 200, { token_type = "Bearer", expires_in = left, ext_expires_in = left, access_token = token,
       expires_on = tostring(claims.exp), not_before = tostring(claims.nbf), resource = claims.aud }
+end)
+
+entra:route("POST /:tenant/oauth2/v2.0/devicecode", { anonymous = true, write = false }, function(req)
+   check_tenant(req)
+   local form = form_of(req)
+   local client, scope = words.need(req, form, "client_id"), words.need(req, form, "scope")
+   check_public(req, client)
+   resource_of(req, scope)
+   return 200, devicelogin.begin(req, client, scope)
 end)
 
 local function discovery(req)
@@ -259,7 +258,7 @@ entra:route("GET /:tenant/discovery/instance", { anonymous = true }, function(re
       ours = ours or name == host
    end
    if not ours then
-      deny(req, 50049, "invalid_instance", "Unknown or invalid instance.")
+      deny(req, 50049)
    end
    return 200, {
       tenant_discovery_endpoint = "https://" .. host .. "/" .. tenant

@@ -3,6 +3,7 @@ local clock     = require "aci.clock"
 local crypto    = require "aci.crypto"
 local json      = require "aci.json"
 local directory = require "sim.directory"
+local keycredentials = require "sim.keycredentials"
 local refuse    = require "sim.refuse"
 local service   = require "sim.service"
 local url       = require "sim.url"
@@ -45,7 +46,11 @@ local READ = { ["Application.Read.All"] = true, ["Directory.Read.All"] = true }
 
 -- Application permissions are in the token; rights in ARM mean nothing here.
 function graph.before(req, route)
-   for _, role in ipairs(req.caller.roles or {}) do
+   local held = req.caller.roles or {}
+   for scope in (req.caller.scp or ""):gmatch "%S+" do
+      held[#held + 1] = scope
+   end
+   for _, role in ipairs(held) do
       if WRITE[role] or (READ[role] and not route.write) then
          return
       end
@@ -60,8 +65,14 @@ end
 local CONTEXT = "https://graph.microsoft.com/v1.0/$metadata#"
 local SETS = { application = "applications", servicePrincipal = "servicePrincipals" }
 
-local function shown(object, kind)
-   object.visible = nil
+local function bare(object, select)
+   object.visible, object.federatedIdentityCredentials = nil, nil
+   object.keyCredentials = keycredentials.shown(object.keyCredentials, (select or ""):find "keyCredentials")
+   return object
+end
+
+local function shown(object, kind, select)
+   bare(object, select)
    object["@odata.context"] = CONTEXT .. SETS[kind] .. "/$entity"
    return object
 end
@@ -144,8 +155,7 @@ local function list(req, kind)
          if seen > skip + size then
             more = skip + size
          elseif seen > skip then
-            object.visible = nil
-            found[#found + 1] = object
+            found[#found + 1] = bare(object, req.query["$select"])
          end
       end
    end
@@ -158,7 +168,7 @@ graph:route("GET /v1.0/servicePrincipals", {}, function(req) return list(req, "s
 
 for kind, set in pairs(SETS) do
    local function get(req)
-      return 200, shown(find(req, kind), kind)
+      return 200, shown(find(req, kind), kind, req.query["$select"])
    end
    graph:route(("GET /v1.0/%s/:id"):format(set), {}, get)
    graph:route(("GET /v1.0/%s(appId=':app')"):format(set), {}, get)
@@ -184,6 +194,7 @@ graph:route("POST /v1.0/applications", {}, function(req)
       "signInAudience" } do
       fields[name] = body[name] ~= json.null and body[name] or nil
    end
+   fields.keyCredentials = keycredentials.accept(fields.keyCredentials)
    return 201, shown(directory.create_application(req.cloud, fields), "application")
 end)
 
@@ -192,6 +203,9 @@ local CHANGEABLE = { "displayName", "tags", "identifierUris", "notes", "descript
 
 local function patch(req, kind)
    local object, body = find(req, kind), req:object()
+   if body.keyCredentials then
+      body.keyCredentials = keycredentials.accept(body.keyCredentials, object.keyCredentials)
+   end
    for _, name in ipairs(CHANGEABLE) do
       if body[name] ~= nil then
          object[name] = body[name]
@@ -240,6 +254,8 @@ for _, one in ipairs { "/v1.0/applications/:id", "/v1.0/applications(appId=':app
    graph:route("POST " .. one .. "/removePassword", {}, remove_password)
 end
 
+require "sim.graphfederated"(graph, find, missing)
+
 -- Service principals.
 
 graph:route("POST /v1.0/servicePrincipals", {}, function(req)
@@ -284,7 +300,7 @@ graph:route("GET /v1.0/directory/deletedItems/microsoft.graph.application", {}, 
       "SELECT body, deleted FROM directory WHERE kind = 'application' AND deleted IS NOT NULL")) do
       local object = assert(json.decode(row.body))
       object.deletedDateTime = directory.stamp(row.deleted)
-      found[#found + 1] = object
+      found[#found + 1] = bare(object)
    end
    return 200, { ["@odata.context"] = CONTEXT .. "applications", value = found }
 end)
@@ -314,8 +330,7 @@ graph:route("POST /v1.0/directoryObjects/getByIds", { write = false }, function(
       if object then
          object["@odata.type"] = object.servicePrincipalType and "#microsoft.graph.servicePrincipal"
             or "#microsoft.graph.application"
-         object.visible = nil
-         found[#found + 1] = object
+         found[#found + 1] = bare(object)
       end
    end
    return 200, { ["@odata.context"] = CONTEXT .. "directoryObjects", value = found }

@@ -35,11 +35,19 @@ function tokens.tenant(state)
    return state:setting "tenant"
 end
 
+--- Claims as a JWT that is signed by the cloud's key.
+function tokens.sign(state, claims)
+   local own = keys(state)
+   local head = json.encode { typ = "JWT", alg = "RS256", kid = own.id, x5t = own.id }
+   local text = crypto.base64url(head) .. "." .. crypto.base64url(json.encode(claims))
+   return text .. "." .. crypto.base64url(crypto.sign_rs256(own.key, text))
+end
+
 --- Makes a token. `claims`: aud, oid, appid, and optionally roles, xms_mirid, appidacr ("1" secret, "2"
 -- assertion); `lifetime` in seconds.
 -- @return token (string), the claims with iat, nbf, exp
 function tokens.issue(state, claims, lifetime)
-   local own, now = keys(state), math.floor(clock.now())
+   local now = math.floor(clock.now())
    local tenant = tokens.tenant(state)
    local all = {
       iss = "https://sts.windows.net/" .. tenant .. "/", tid = tenant, ver = "1.0", idtyp = "app",
@@ -49,9 +57,7 @@ function tokens.issue(state, claims, lifetime)
    for name, value in pairs(claims) do
       all[name] = value
    end
-   local head = json.encode { typ = "JWT", alg = "RS256", kid = own.id, x5t = own.id }
-   local text = crypto.base64url(head) .. "." .. crypto.base64url(json.encode(all))
-   return text .. "." .. crypto.base64url(crypto.sign_rs256(own.key, text)), all
+   return tokens.sign(state, all), all
 end
 
 local function signed_by_us(own, text, signature)
