@@ -19,6 +19,7 @@ acihost sim COMMAND [options]
   env        print the settings that point az, SDKs and Prefect at it: eval "$(acihost sim env)"
   requests   print its request log, one JSON object per line
   fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}'
+  login      enter a device code in the browser's place: acihost sim login CODE
   taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME]]
 
 local OPTIONS = {
@@ -129,6 +130,11 @@ function commands.taken(words)
       misuse "taken needs storage or vault, and a name"
    end
    daemon.control(home, "POST", "/taken", { kind = words[2], name = words[3] })
+end
+
+function commands.login(words)
+   daemon.control(home, "POST", "/devicelogin", { user_code = words[2] or misuse "login needs a code" })
+   print "signed in"
 end
 
 local function names()

@@ -98,8 +98,8 @@ function assertions.check(req, form, app)
       words.deny(req, 900144, "client_assertion_type")
    end
    local jwt = split(req, form.client_assertion)
-   if jwt.claims.iss == app.appId or jwt.head.x5t or jwt.head["x5t#S256"] then
-      return check_certificate(req, jwt, app)
+   if not tostring(jwt.claims.iss):find "^https://" then
+      return check_certificate(req, jwt, app) -- issuers are addresses, applications are not
    end
    federation.check(req, jwt, form.client_assertion, app)
    check_time(req, jwt.claims)

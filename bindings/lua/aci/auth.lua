@@ -1,14 +1,15 @@
 -- Credentials: tokens for the services of Azure, cached in memory, and Shared Key for storage. Which login is
--- used: the script's own (`config.credential`), else the client secret in the settings (from Azure's or the
--- original's environment names), else the managed identity of this machine or container group.
+-- used: the script's own (`config.credential`), else the first of the chain (`aci.auth.chain`) that this machine
+-- offers. Each kind of login is a file in auth/.
+local azure_cli = require "aci.auth.azure_cli"
+local certificate = require "aci.auth.certificate"
+local chain = require "aci.auth.chain"
+local client_secret = require "aci.auth.client_secret"
 local clock = require "aci.clock"
-local codes = require "aci.auth.codes"
+local device_code = require "aci.auth.device_code"
 local error_ = require "aci.error"
-local fault = require "aci.fault"
+local federated = require "aci.auth.federated"
 local identity = require "aci.auth.identity"
-local json = require "aci.json"
-local rest = require "aci.rest"
-local secret = require "aci.secret"
 local shared_key = require "aci.auth.shared_key"
 local task = require "aci.task"
 
@@ -47,12 +48,23 @@ local function launch(self, scope)
    return flight
 end
 
+-- Faults that pass: the token that is held serves until its end.
+local function is_passing(err)
+   return error_.is(err, "network") or error_.is(err, "timeout") or error_.is(err, "server")
+      or error_.is(err, "throttled")
+end
+
 --- A token for a scope ("https://vault.azure.net/.default") and when it ends (epoch seconds). However many
 -- tasks ask at once, one request is made. The token is a secret. Raises kind auth.
 function Credential:token(scope)
    local entry = self.cache[scope]
    if is_fresh(entry) then return entry.token, entry.expires_on end
-   return (self.flights[scope] or launch(self, scope)):wait()
+   local ok, token, ends = pcall(function() return (self.flights[scope] or launch(self, scope)):wait() end)
+   if ok then return token, ends end
+   if entry and is_passing(token) and clock.now() < entry.expires_on - 10 then
+      return entry.token, entry.expires_on
+   end
+   error(token, 0)
 end
 
 --- Forgets the token of a scope, because a service refused it. True when a new one may be better: one that
@@ -67,55 +79,46 @@ function Credential:__tostring()
    return "credential: " .. self.name
 end
 
-local function first_line(text)
-   return (text:match "^[^\r\n]*")
-end
-
---- The error of a refused token request: what it means, what to do, Azure's own words.
-local function token_error(response, url)
-   local body = json.decode(fault.text(response) or "")
-   body = type(body) == "table" and body or {}
-   local text = first_line(body.error_description or "")
-   local number = (body.error_codes or {})[1] or tonumber(text:match "^AADSTS(%d+)")
-   local known = codes[math.tointeger(number) or 0]
-   local passing = response.status == 429 or response.status >= 500
-   return error_.new {
-      kind = passing and fault.kind(response.status) or "auth", status = response.status,
-      code = number and ("AADSTS%d"):format(number) or body.error, method = "POST", url = url,
-      request_id = body.trace_id or response.headers["x-ms-request-id"],
-      message = ("%s: %s"):format(known and known[1] or "the sign-in was refused",
-         text ~= "" and text or "status " .. response.status),
-      advice = known and known[2] or nil,
-   }
-end
-
-local function secret_source(config, login)
-   local transport = rest.transport(config)
-   local url = ("%s/%s/oauth2/v2.0/token"):format(config.authority, login.tenant)
-   return function(scope)
-      local response, why = transport:request {
-         method = "POST", url = url, secret_body = true, retry = { tries = 5, max_wait = 30, safe = true },
-         headers = { accept = "application/json" },
-         form = { grant_type = "client_credentials", client_id = login.client_id,
-            client_secret = login.client_secret, scope = scope },
-      }
-      if not response then error(why, 0) end
-      if response.status ~= 200 then error(token_error(response, url), 0) end
-      local body = json.decode(response.body) or {}
-      if not body.access_token then error(token_error(response, url), 0) end
-      return secret.new(body.access_token), clock.now() + (tonumber(body.expires_in) or 3600)
-   end
-end
-
 --- The login of an application by its secret. `login`: tenant, client_id, client_secret (a secret).
 function auth.client_secret(config, login)
-   return auth.new("application " .. login.client_id, secret_source(config, login))
+   return auth.new("application " .. login.client_id, client_secret.source(config, login))
 end
 
---- The managed identity of this machine or container group. `options`: client_id (which user-assigned one),
--- wait (seconds to keep asking an endpoint that is silent; default 90), environment.
+--- The login of an application by its certificate. `login`: tenant, client_id, certificate (the path of a PEM or
+-- PKCS#12 file), password (a secret), send_chain, algorithm ("PS256"; "RS256" as older clients).
+function auth.client_certificate(config, login)
+   return auth.new(("application %s by certificate"):format(login.client_id), certificate.source(config, login))
+end
+
+--- The login of an application by the token of an issuer that it trusts. `login`: tenant, client_id, token_file.
+function auth.workload_identity(config, login)
+   return auth.new(("application %s by federated token"):format(login.client_id), federated.source(config, login))
+end
+
+--- The managed identity of this machine or container group. `options`: client_id, principal_id or resource_id
+-- (which user-assigned one), wait (seconds to keep asking an endpoint that is silent; default 90), environment.
 function auth.managed_identity(config, options)
    return auth.new("managed identity", identity.source(config, options or {}))
+end
+
+--- Whoever is signed in with `az login`. `options`: tenant.
+function auth.azure_cli(config, options)
+   return auth.new("az", azure_cli.source(config, options or {}))
+end
+
+--- A person who enters a code in a browser. `options`: tenant, client_id, show(message, code, address).
+function auth.device_code(config, options)
+   return auth.new("device code", device_code.source(config, options or {}))
+end
+
+--- The first credential that this machine offers, in the order of Azure's SDKs; the setting credentials
+-- (AZURE_TOKEN_CREDENTIALS) leaves some of them or one. `options`: environment.
+function auth.chain(config, options)
+   local made
+   local fetch, kept = chain.source(config, { environment = options and options.environment,
+      found = function(name) made.name = name end })
+   made = auth.new("the first of " .. chain.names(kept), fetch)
+   return made
 end
 
 --- The credential that the settings give. On the local cloud that is its built-in owner's, unless the
@@ -123,11 +126,10 @@ end
 function auth.credential(config)
    require("aci.local").settle(config)
    if config.credential then return config.credential end
-   if config.client_id and config.client_secret and config.tenant then
+   if config.client_id and config.client_secret and config.tenant and not config.credentials then
       config.credential = auth.client_secret(config, config)
    else
-      config.credential = auth.managed_identity(config,
-         { client_id = config.client_id, wait = identity.announced() and 90 or 6 })
+      config.credential = auth.chain(config)
    end
    return config.credential
 end

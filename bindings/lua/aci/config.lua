@@ -1,5 +1,6 @@
 -- The settings: defaults, config.lua, the environment, what the script was given; checked before any
 -- request is made. `aci.config.settings` is the list, `aci.config.rules` what each may hold.
+local clouds = require "aci.auth.clouds"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
 local process = require "aci.process"
@@ -145,6 +146,10 @@ local function check_together(c, need, faults)
          want("client_id", "client_secret is given, and a secret belongs to a client")
          want("tenant", "client_secret is given, and a client belongs to a tenant")
       end
+      if c.client_certificate then
+         want("client_id", "client_certificate is given, and a certificate belongs to a client")
+         want("tenant", "client_certificate is given, and a client belongs to a tenant")
+      end
    end
    if c.prefect_url and c.prefect_url:find "^https://api%.prefect%.cloud" then
       want("prefect_key", "Prefect Cloud asks for a key")
@@ -176,6 +181,27 @@ function config.derive(c)
    return c
 end
 
+local addresses = { "authority", "arm_endpoint", "graph_endpoint", "vault_suffix", "storage_suffix" }
+
+--- The addresses of the cloud that is named, or whose login host is: those that nobody set. The local cloud plays
+-- the public one only.
+local function take_addresses(c)
+   local named = c.azure_cloud and clouds.named(c.azure_cloud)
+   local found = named or clouds.of_authority(c.authority) or clouds.public
+   if c.cloud == "local" then
+      if found ~= clouds.public then
+         c.notes[#c.notes + 1] = ("the local cloud plays AzureCloud; %s is left aside"):format(found.name)
+         c.authority, c.from.authority = clouds.public.authority, "the local cloud"
+      end
+      return
+   end
+   for _, name in ipairs(addresses) do
+      if c.from[name] == "default" and found ~= clouds.public then
+         c[name], c.from[name] = found[name], found.name
+      end
+   end
+end
+
 local function gather(overrides, options)
    check_names(overrides, "config.load")
    local path = options.file
@@ -204,6 +230,7 @@ function config.load(overrides, options)
       end
    end
    for name in pairs(from_scripts_only) do c[name] = overrides[name] end
+   if #faults == 0 then take_addresses(c) end
    if #faults == 0 then check_together(c, options.need or { "subscription", "prefect_url" }, faults) end
    raise_faults(faults)
    return config.derive(c)

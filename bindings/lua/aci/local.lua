@@ -121,13 +121,22 @@ function cloud.owner(config)
    return owner
 end
 
+-- What a login may be made of, beside the client id.
+local proofs = { "client_secret", "client_certificate", "federated_token_file", "credentials" }
+
 --- Whether the settings hold a login of this cloud's own tenant.
 local function has_own_login(config, owner)
-   return config.client_id and config.client_secret and config.tenant == owner.tenant
+   if config.tenant ~= owner.tenant then return false end
+   for _, name in ipairs(proofs) do
+      if config[name] and (config.client_id or name == "credentials") then return true end
+   end
+   return false
 end
 
 local function take_owner(config, owner)
-   if config.client_secret or config.client_id then
+   local given = config.client_secret or config.client_id
+   for _, name in ipairs(proofs) do config[name] = nil end
+   if given then
       config.notes[#config.notes + 1] = "the login in the settings belongs to another tenant than the local "
          .. "cloud's; its own is used"
    end

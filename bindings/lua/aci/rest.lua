@@ -80,19 +80,23 @@ local function exchange(self, request, url)
 end
 
 --- An expired or withdrawn token: forget it and try once with a new one.
-local function stale(self, response)
+local function stale(self, request, response)
    local forgotten = response.status == 401 and self.credential and self.credential.forget
-      and self.credential:forget(self.scope)
+      and self.credential:forget(request.scope or self.scope)
    if forgotten then
       trace.decision("%s refuses the token; once more with a new one", self.name)
    end
    return forgotten
 end
 
+-- What a service gives once in a body that was asked for as a secret: Key Vault's and listKeys' values, Graph's
+-- new passwords.
+local SECRETS = { secrets = { "value", "secretText" } }
+
 local function decode(self, request, response)
    local body = response.body
    if body == nil or #body == 0 then return nil end
-   local value, why = json.decode(body)
+   local value, why = json.decode(body, request.secret_body and SECRETS or nil)
    if value == nil and why then
       error_.raise { kind = "server", code = "NotJSON", status = response.status, method = request.method,
          url = fault.bare_url(response.url), request_id = response.headers["x-ms-request-id"],
@@ -115,7 +119,7 @@ function Client:send(request)
    local url = self:absolute(request.url)
    if not self:is_ours(url) then foreign(self, url) end
    local response = exchange(self, request, url)
-   if stale(self, response) then response = exchange(self, request, url) end
+   if stale(self, request, response) then response = exchange(self, request, url) end
    local accepted = request.accept and request.accept[response.status]
    if response.status >= 400 and not accepted then self:refuse(request, response) end
    if response.status < 400 then response.data = decode(self, request, response) end

@@ -1,5 +1,6 @@
 -- What each setting may hold. A rule takes the value and returns it (normalised), or nil and why not.
 -- The limits are Azure's own: azure/arm.md 3, 6, 7, 8 and Prefect's for names.
+local clouds = require "aci.auth.clouds"
 local fs = require "aci.fs"
 local locations = require "aci.config.locations"
 
@@ -140,11 +141,6 @@ function rules.role(value)
    return nil, "is neither custom (the least that suffices) nor Contributor (the original's grant)"
 end
 
-function rules.role(value)
-   if value == "custom" or value == "Contributor" then return value end
-   return nil, "is neither custom nor Contributor"
-end
-
 function rules.flow_language(value)
    if value == "lua" or value == "python" then return value end
    return nil, "is neither lua nor python"
@@ -161,6 +157,28 @@ function rules.url(value)
       return nil, "has a user name in it; give credentials in their own settings"
    end
    return (value:gsub("/+$", ""))
+end
+
+--- A login host, with or without its scheme, as the SDKs take it.
+function rules.authority(value)
+   local url = value:find "^%a+://" and value or "https://" .. value
+   if not url:lower():find "^https://" then return nil, "has to begin with https://" end
+   return rules.url(url)
+end
+
+--- One of Azure's clouds, by the names that az and others use. What is set for other programs does not stand in
+-- the way of the local cloud.
+function rules.azure_cloud(value, settings)
+   local found = clouds.named(value)
+   if found or settings.cloud == "local" then return found and found.name or value end
+   return nil, "is none of AzureCloud, AzureUSGovernment and AzureChinaCloud"
+end
+
+--- AZURE_TOKEN_CREDENTIALS; the same.
+function rules.credentials(value, settings)
+   local kept, why = require("aci.auth.chain").select(value)
+   if kept or settings.cloud == "local" then return value end
+   return nil, why
 end
 
 function rules.prefect_url(value)
