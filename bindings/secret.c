@@ -1,5 +1,6 @@
-/* aci.secret: bytes that print as <secret> and are wiped when collected. */
+/* aci.secret: bytes that print as <secret>, are wiped when collected and are in no core dump. */
 #include "bindings.h"
+#include "core/private.h"
 #include "glue.h"
 
 #include <string.h>
@@ -23,6 +24,7 @@ static secret *push_room(lua_State *L, size_t length) {
     self->length = length;
     memset(self->bytes, 0, length + 1);
     luaL_setmetatable(L, TYPE);
+    aci_memory_private();
     return self;
 }
 

@@ -1,3 +1,9 @@
+local crypto = require "aci.crypto"
+local errors = require "aci.error"
+local fs = require "aci.fs"
+local json = require "aci.json"
+local pretty = require "aci.pretty"
+local process = require "aci.process"
 local secret = require "aci.secret"
 
 describe("aci.secret", function()
@@ -50,5 +56,82 @@ describe("aci.secret", function()
 
    it("cannot have its metatable taken", function()
       assert.is_false(getmetatable(secret.new("x")))
+   end)
+end)
+
+-- The memory of this process at a userdata's address; nil where there is none, or it may not be read.
+local function memory_at(address)
+   local memory = io.open("/proc/self/mem", "rb")
+   if not memory then return nil end
+   memory:setvbuf "no"
+   memory:seek("set", address)
+   local bytes = memory:read(256)
+   memory:close()
+   return bytes
+end
+
+-- Gives the address, so that nothing here holds the secret.
+local function make(bytes)
+   local made = secret.new(bytes)
+   return tonumber((("%p"):format(made)):sub(3), 16), made
+end
+
+describe("the bytes of a secret", function()
+   it("are wiped when it is collected", function()
+      local canary = crypto.hex(crypto.random(60))
+      local middle = canary:sub(50, 80) -- what malloc writes into free memory is at its beginning
+      local address, made = make(canary) -- luacheck: ignore 231
+      local before = memory_at(address)
+      if not before then return pending "this user may not read the memory" end
+      assert.truthy(before:find(middle, 1, true))
+      made = nil -- luacheck: ignore 311
+      collectgarbage()
+      collectgarbage()
+      assert.is_nil((memory_at(address) or ""):find(middle, 1, true))
+   end)
+
+   it("are in no core dump", function()
+      local folder = assert(fs.tempdir "acihost-core-")
+      local function dies(before)
+         local chunk = before .. " require 'aci.process'.signal(require 'aci.process'.pid(), 'ABRT')"
+         local ran = process.run { timeout = 60, args = { "/bin/bash", "-c",
+            ("cd %s && ulimit -c unlimited && %q -e %q; true"):format(folder, process.self(), chunk) } }
+         local left = fs.list(folder)
+         for _, name in ipairs(left) do fs.remove(folder .. "/" .. name) end
+         return ran.stderr:find("core dumped", 1, true) ~= nil, #left
+      end
+      local dumped = dies "local s = 'no secret'"
+      local with_secret, files = dies "local s = require 'aci.secret'.new 'canary'"
+      fs.remove_tree(folder)
+      if not dumped or os.getenv "ASAN_OPTIONS" then return pending "nothing dumps core here" end
+      assert.is_false(with_secret)
+      assert.equal(0, files)
+   end)
+
+   it("are in nothing that is said of them: messages, tracebacks, JSON, the pretty printer", function()
+      local s = secret.new "canary-of-messages"
+      local said = {}
+      local function say(text) said[#said + 1] = tostring(text) end
+      for _, f in ipairs {
+         function() return s + 1 end, function() return s.x.y end, function() return s() end,
+         function() return s < s end, function() error(s) end, function() error("it was " .. s) end,
+         function() return ("x"):rep(s) end, function() return tonumber(s) + 1 end, function() return #s .. {} end,
+         function() return json.encode { s, a = 1 / 0 } end,
+         function() return require "aci.http".request { url = s } end,
+         function() return require "aci.http".request { url = "http://h/", headers = { a = s .. "\n" } } end,
+         function() return require "aci.http".request { url = "http://h/", timeout = s } end,
+         function() return fs.read(s) end, function() return process.spawn { args = { "true", s } } end,
+         function() return crypto.hex(s, s) end, function() errors.raise { kind = "failed", message = s } end,
+      } do
+         xpcall(f, function(err) say(debug.traceback(err)) say(err) end)
+      end
+      say(s)
+      say(json.encode { s })
+      say(pretty.format { s, { a = s } })
+      local _, err = json.decode(secret.new '{"a": canary-of-messages}')
+      say(err)
+      local text = table.concat(said, "\n")
+      assert.truthy(#text > 200)
+      assert.is_nil(text:find("canary", 1, true), text)
    end)
 end)
