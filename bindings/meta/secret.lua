@@ -1,6 +1,8 @@
 ---@meta aci.secret
 --- Bytes that print as `<secret>` wherever they turn up, and are wiped when they are collected.
---- Keys, bodies and header values take them as they are.
+--- Keys, bodies and header values take them as they are. From the first one on the kernel writes no
+--- core dump of the process and lets no other of the same user read it; strace and gdb of an ordinary
+--- user need ACIHOST_DUMPABLE=1 in its environment.
 local secret = {}
 
 --- `#s` is the length, `..` with a string or a secret gives a secret, `==` compares in constant

@@ -109,7 +109,8 @@ describe("secrets", function()
    setup(function()
       if not strace.works() then return end
       local secret_of_prefect = token "prefect"
-      here = journey.new { ACIHOST_TESTSECRET = token "test", PREFECT_API_KEY = secret_of_prefect }
+      here = journey.new { ACIHOST_TESTSECRET = token "test", PREFECT_API_KEY = secret_of_prefect,
+         ACIHOST_DUMPABLE = "1" } -- else strace of an ordinary user sees nothing
       canaries, logs, outputs = {}, {}, {}
       add("testsecret", here.environment.ACIHOST_TESTSECRET)
       add("prefect key", secret_of_prefect)
