@@ -5,11 +5,15 @@ return {
    -- Which cloud: "local" is this machine, "azure" costs money. Credentials found here never switch it.
    -- cloud = "local",                        -- [ACIHOST_CLOUD]
 
-   -- Azure: needed when cloud = "azure". Without client_id and client_secret the managed identity is used.
+   -- Azure: needed when cloud = "azure". Who signs in is the first of: client_id with its secret or certificate,
+   -- a federated token, the managed identity, az login, and on a terminal a code for the browser. One of them
+   -- alone: credentials = "AzureCliCredential" [AZURE_TOKEN_CREDENTIALS].
    -- tenant       = "contoso.onmicrosoft.com",               -- or a GUID [AZURE_TENANT_ID, TENANT_ID]
    -- subscription = "00000000-0000-0000-0000-000000000000",  -- [AZURE_SUBSCRIPTION_ID, SUBSCRIPTION_ID]
    -- client_id    = "00000000-0000-0000-0000-000000000000",  -- [AZURE_CLIENT_ID, CLIENT_ID]
    -- The secret is better left to the environment: [AZURE_CLIENT_SECRET, CLIENT_SECRET].
+   -- client_certificate = "login.pem",       -- or PKCS#12, in place of a secret [AZURE_CLIENT_CERTIFICATE_PATH]
+   -- azure_cloud = "AzureUSGovernment",      -- or AzureChinaCloud [AZURE_CLOUD; AZURE_AUTHORITY_HOST says it too]
 
    -- Prefect: on the local cloud its own is used unless this names another.
    -- prefect_url = "http://127.0.0.1:4200/api",              -- [PREFECT_API_URL]

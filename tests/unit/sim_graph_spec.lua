@@ -139,3 +139,64 @@ describe("the directory of the local cloud", function()
       slow:close()
    end)
 end)
+
+describe("certificates and federated credentials in the directory", function()
+   local cloud, token, app
+
+   local function graph(method, path, body)
+      return cloud:request { method = method, url = "https://graph.microsoft.com/v1.0" .. path, json = body,
+         token = token }
+   end
+
+   setup(function()
+      cloud = support.inside()
+      token = cloud:token "https://graph.microsoft.com"
+      app = select(2, graph("POST", "/applications", { displayName = "logins" }))
+   end)
+   teardown(function() cloud:close() end)
+
+   local function key(changes)
+      local facts = crypto.certificate_facts(crypto.login_certificate({ name = "spec" }).certificate)
+      local one = { type = "AsymmetricX509Cert", usage = "Verify",
+         key = crypto.base64(facts.der):gsub(("."):rep(64), "%0\n") } -- as az sends it
+      for name, value in pairs(changes or {}) do one[name] = value end
+      return one, crypto.hex(crypto.sha1(facts.der)):upper()
+   end
+
+   it("completes a certificate, shows its key only when selected, and keeps one that is named again", function()
+      local one, thumbprint = key()
+      assert.equal(204, (graph("PATCH", "/applications/" .. app.id, { keyCredentials = { one } })))
+      local shown = select(2, graph("GET", "/applications/" .. app.id)).keyCredentials[1]
+      assert.same({ thumbprint, "CN=spec,O=acihost", require("aci.json").null },
+         { shown.customKeyIdentifier, shown.displayName, shown.key })
+      local path = ("/applications/%s?$select=keyCredentials"):format(app.id)
+      assert.equal((one.key:gsub("\n", "")), select(2, graph("GET", path)).keyCredentials[1].key)
+      assert.equal(204, (graph("PATCH", "/applications/" .. app.id, { keyCredentials = { shown, (key()) } })))
+      assert.equal(2, #select(2, graph("GET", "/applications/" .. app.id)).keyCredentials)
+   end)
+
+   it("refuses what is no certificate, of another use, or to outlive it", function()
+      for _, changes in ipairs { { key = "bm90IG9uZQ==" }, { key = "!" }, { usage = "Sign" },
+         { endDateTime = "2999-01-01T00:00:00Z" } } do
+         local status, body = graph("PATCH", "/applications/" .. app.id, { keyCredentials = { (key(changes)) } })
+         assert.same({ 400, "Request_BadRequest" }, { status, body.error.code })
+      end
+   end)
+
+   it("keeps federated credentials: add, list, get, delete, and refuses doubles and parts", function()
+      local path = ("/applications(appId='%s')/federatedIdentityCredentials"):format(app.appId)
+      local one = { name = "n", issuer = "https://i", subject = "s", audiences = { "api://AzureADTokenExchange" } }
+      local status, made = graph("POST", path, one)
+      assert.equal(201, status)
+      assert.equal(409, (graph("POST", path, one)))
+      assert.equal(409, (graph("POST", path, { name = "m", issuer = "https://i", subject = "s",
+         audiences = one.audiences })))
+      assert.equal(400, (graph("POST", path, { name = "x", issuer = "https://i", subject = "t" })))
+      assert.equal(400, (graph("POST", path, { name = "x", subject = "t", audiences = one.audiences })))
+      assert.equal("s", select(2, graph("GET", path)).value[1].subject)
+      assert.equal("s", select(2, graph("GET", path .. "/" .. made.id)).subject)
+      assert.is_nil(select(2, graph("GET", "/applications/" .. app.id)).federatedIdentityCredentials)
+      assert.equal(204, (graph("DELETE", path .. "/" .. made.id)))
+      assert.equal(404, (graph("GET", path .. "/" .. made.id)))
+   end)
+end)

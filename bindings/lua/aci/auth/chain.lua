@@ -9,6 +9,7 @@ local federated = require "aci.auth.federated"
 local identity = require "aci.auth.identity"
 local process = require "aci.process"
 local term = require "aci.term"
+local trace = require "aci.trace"
 local unavailable = require "aci.auth.unavailable"
 
 local chain = {}
@@ -97,8 +98,12 @@ local function try(link, config, how, scope)
       fetch = link.open(config, how)
       return fetch(scope)
    end)
-   if ok then return fetch, token, ends end
+   if ok then
+      trace.decision("credential: %s is used", link.name)
+      return fetch, token, ends
+   end
    if not unavailable.is(token) then error(token, 0) end
+   trace.decision("credential: not %s: %s", link.name, token.message)
    return nil, { name = link.name, message = token.message, advice = token.advice }
 end
 
