@@ -27,6 +27,9 @@ void aci_interrupt_listen(void);
 struct aci_wait;
 void aci_wait_here(lua_State *L, struct aci_wait *wait);
 
+/* Masks in the string at the index every live secret that secret.new has made. */
+void aci_secret_conceal(lua_State *L, int index);
+
 /* Is the value an aci.error object? */
 bool aci_error_is(lua_State *L, int index);
 

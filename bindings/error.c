@@ -71,6 +71,7 @@ static int error__tostring(lua_State *L) {
     add_field(L, &line, "request_id", "; request id ", "");
     add_field(L, &line, "advice", ". ", "");
     luaL_pushresult(&line);
+    aci_secret_conceal(L, -1);
     return 1;
 }
 
@@ -99,6 +100,8 @@ static int error_new(lua_State *L) {
     lua_settop(L, 1);
     luaL_argcheck(L, lua_getfield(L, 1, "kind") == LUA_TSTRING, 1, "an error needs a 'kind'");
     luaL_argcheck(L, lua_getfield(L, 1, "message") == LUA_TSTRING, 1, "an error needs a 'message'");
+    aci_secret_conceal(L, -1); /* a service may have repeated what it was sent */
+    lua_setfield(L, 1, "message");
     lua_settop(L, 1);
     luaL_setmetatable(L, "aci.error");
     return 1;

@@ -7,13 +7,39 @@
 
 #define TYPE "aci.secret"
 
+/* Shorter ones are not looked for in text: they would be found in words that mean something else. */
+#define SHORTEST 6
+
 typedef struct secret {
+    struct secret *next, **link; /* among those that are looked for in text; link NULL: not there */
     size_t length;
     char bytes[];
 } secret;
 
+static secret *known; /* of all states of the process */
+
+static void make_known(secret *self) {
+    if (self->length < SHORTEST)
+        return;
+    self->next = known;
+    self->link = &known;
+    if (known)
+        known->link = &self->next;
+    known = self;
+}
+
+static void forget(secret *self) {
+    if (!self->link)
+        return;
+    *self->link = self->next;
+    if (self->next)
+        self->next->link = self->link;
+    self->link = NULL;
+}
+
 static int secret_wipe(lua_State *L) {
     secret *self = luaL_checkudata(L, 1, TYPE);
+    forget(self);
     explicit_bzero(self->bytes, self->length);
     self->length = 0;
     return 0;
@@ -22,6 +48,7 @@ static int secret_wipe(lua_State *L) {
 static secret *push_room(lua_State *L, size_t length) {
     secret *self = lua_newuserdatauv(L, sizeof *self + length + 1, 0);
     self->length = length;
+    self->link = NULL;
     memset(self->bytes, 0, length + 1);
     luaL_setmetatable(L, TYPE);
     aci_memory_private();
@@ -44,14 +71,65 @@ const char *aci_secret_test(lua_State *L, int index, size_t *length) {
     return self->bytes;
 }
 
-/* secret.new(text) -> secret; a secret is returned as it is */
-static int secret_new(lua_State *L) {
+static bool push_secret(lua_State *L) {
     size_t length;
     const char *bytes = aci_bytes(L, 1, &length);
-    if (aci_secret_test(L, 1, NULL))
-        lua_settop(L, 1);
-    else
+    if (!aci_secret_test(L, 1, NULL)) {
         aci_secret_push(L, bytes, length);
+        return true;
+    }
+    lua_settop(L, 1);
+    return false;
+}
+
+/* secret.new(text) -> secret; a secret is returned as it is */
+static int secret_new(lua_State *L) {
+    if (push_secret(L))
+        make_known(lua_touserdata(L, -1));
+    return 1;
+}
+
+/* secret.formal(text) -> secret: one that is not looked for in text, since it is called secret here and
+ * stands openly elsewhere */
+static int secret_formal(lua_State *L) {
+    push_secret(L);
+    return 1;
+}
+
+/* The longest known secret that stands at the beginning of the text, or 0. */
+static size_t known_at(const char *text, size_t left) {
+    size_t longest = 0;
+    for (const secret *each = known; each; each = each->next)
+        if (each->length > longest && each->length <= left && each->bytes[0] == *text &&
+            memcmp(each->bytes, text, each->length) == 0)
+            longest = each->length;
+    return longest;
+}
+
+void aci_secret_conceal(lua_State *L, int index) {
+    luaL_Buffer shown;
+    size_t length;
+    const char *text = lua_tolstring(L, index, &length);
+    if (!known)
+        return;
+    index = lua_absindex(L, index);
+    luaL_buffinit(L, &shown);
+    for (size_t at = 0, hidden; at < length; at += hidden ? hidden : 1) {
+        hidden = known_at(text + at, length - at);
+        if (hidden)
+            luaL_addstring(&shown, "<secret>");
+        else
+            luaL_addchar(&shown, text[at]);
+    }
+    luaL_pushresult(&shown);
+    lua_replace(L, index);
+}
+
+/* secret.conceal(text) -> text in which every known secret that still lives is "<secret>" */
+static int secret_conceal(lua_State *L) {
+    luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    aci_secret_conceal(L, 1);
     return 1;
 }
 
@@ -101,6 +179,8 @@ static int secret__tostring(lua_State *L) {
 
 int luaopen_aci_secret(lua_State *L) {
     static const luaL_Reg functions[] = {{"new", secret_new},
+                                         {"formal", secret_formal},
+                                         {"conceal", secret_conceal},
                                          {"reveal", secret_reveal},
                                          {"is", secret_is},
                                          {"equal", secret_equal},

@@ -33,11 +33,12 @@ int aci_call(lua_State *L, int arguments, int results) {
 
 int aci_report(lua_State *L, const char *program) {
     int code = aci_error_exit_code(L, -1);
-    const char *message = luaL_tolstring(L, -1, NULL);
+    luaL_tolstring(L, -1, NULL);
+    aci_secret_conceal(L, -1);
     fflush(stdout);
     if (program)
         fprintf(stderr, "%s: ", program);
-    fprintf(stderr, "%s\n", message);
+    fprintf(stderr, "%s\n", lua_tostring(L, -1));
     fflush(stderr);
     lua_pop(L, 2);
     return code;

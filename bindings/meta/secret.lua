@@ -22,6 +22,18 @@ function secret.new(text) end
 ---@return string
 function secret.reveal(s) end
 
+--- A secret that is masked only where it stands itself, because it is called secret here and stands
+--- openly elsewhere: a subscription's id, an account's name.
+---@param text string|aci.Secret
+---@return aci.Secret
+function secret.formal(text) end
+
+--- The text with every live secret in it masked that `secret.new` has made (of 6 bytes and more). Messages
+--- of errors, Prefect's logs, the trace of -v and what an uncaught error says go through it.
+---@param text string
+---@return string
+function secret.conceal(text) end
+
 ---@return boolean
 function secret.is(value) end
 

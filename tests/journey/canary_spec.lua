@@ -199,11 +199,15 @@ describe("secrets", function()
       end
    end)
 
-   it("are in no file but the store", function()
+   it("are in no file but the store, which only its owner may read", function()
       if not here then return pending "no strace here" end
       for _, name in ipairs(fs.walk(here.home)) do
          local path = here.home .. "/" .. name
-         local text = not name:find "^trace/" and not is_named(path) and fs.read(path) or ""
+         local text = not name:find "^trace/" and fs.read(path) or ""
+         if is_named(path) then
+            assert.equal(tonumber("600", 8), fs.stat(path).mode & tonumber("777", 8), name)
+            text = ""
+         end
          for canary, value in pairs(canaries) do
             assert.is_nil(text:find(value, 1, true), canary .. " in " .. name)
          end

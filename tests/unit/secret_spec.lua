@@ -132,4 +132,32 @@ describe("the bytes of a secret", function()
       assert.truthy(#text > 200)
       assert.is_nil(text:find("canary", 1, true), text)
    end)
+
+   it("are masked in text while they live, the longest first", function()
+      local long, short = secret.new "canary-and-more", secret.new "canary"
+      local tiny, formal = secret.new "tiny", secret.formal "subscription"
+      assert.equal("a <secret>, <secret>, <secret><secret>b, tiny subscription canar\0y",
+         secret.conceal "a canary, canary-and-more, canarycanaryb, tiny subscription canar\0y")
+      assert.is_true(secret.is(long) and secret.is(short) and secret.is(tiny) and secret.is(formal))
+      long, short = nil, nil -- luacheck: ignore
+      collectgarbage()
+      collectgarbage()
+      assert.equal("canary-and-more", secret.conceal "canary-and-more")
+      assert.equal("", secret.conceal "")
+   end)
+
+   it("are masked in an error's message, whoever repeats them", function()
+      local s = secret.new "canary-repeated"
+      local err = errors.new { kind = "invalid", message = "you sent " .. secret.reveal(s), code = "Bad" }
+      assert.equal("you sent <secret>", err.message)
+      err.advice = "do not send " .. secret.reveal(s)
+      assert.is_nil(tostring(err):find("canary", 1, true))
+      local ran = process.run { timeout = 30, args = { process.self(), "-e",
+         [[local secret = require "aci.secret"
+           local s = secret.new "canary-uncaught"
+           error("it is " .. secret.reveal(s))]] } }
+      assert.equal(1, ran.code)
+      assert.matches("it is <secret>", ran.stderr)
+      assert.is_nil(ran.stderr:find("canary-uncaught", 1, true))
+   end)
 end)

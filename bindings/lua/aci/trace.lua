@@ -70,7 +70,7 @@ local function say_parts(number, mark, fields)
    for _, line in ipairs(mask.headers(fields.headers)) do
       say("#%d %s %s", number, mark, line)
    end
-   local body = mask.body(fields)
+   local body = mask.text(mask.body(fields)) -- before it is cut: no half of a secret
    if body ~= "" then
       local cut = #body > MOST and (" ... (%d characters)"):format(#body) or ""
       say("#%d %s %s%s", number, mark, body:sub(1, MOST), cut)

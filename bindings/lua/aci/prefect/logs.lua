@@ -1,6 +1,7 @@
 --- Logs: written in batches, read in order.
 
 local clock  = require "aci.clock"
+local secret = require "aci.secret"
 local task   = require "aci.task"
 
 local logs = {}
@@ -42,7 +43,7 @@ end
 
 --- What Prefect takes: text of bounded length, in UTF-8.
 local function clean(message)
-   message = tostring(message)
+   message = secret.conceal(tostring(message))
    if not utf8.len(message) then message = message:gsub("[\x80-\xff]", "?") end
    if #message <= MAX_MESSAGE then return message end
    return message:sub(1, utf8.offset(message, 0, MAX_MESSAGE) - 1) .. " [cut]"

@@ -1,6 +1,7 @@
 --- The lines of earlier sessions: $XDG_STATE_HOME/acihost/history, readable by its owner only. What may be a
 -- secret, and what begins with a space, is never written.
 local fs = require "aci.fs"
+local secret = require "aci.secret"
 
 local history = {}
 
@@ -58,7 +59,7 @@ function history.harmless(line, secrets)
    for _, value in ipairs(secrets or {}) do
       if #value >= 4 and line:find(value, 1, true) then return false end
    end
-   return not names_a_secret(line) and not looks_like_a_key(line)
+   return secret.conceal(line) == line and not names_a_secret(line) and not looks_like_a_key(line)
 end
 
 --- A statement as lines of the history. One of several lines becomes one, where that means the same.

@@ -72,6 +72,7 @@ local forms = {
 
 --- A text with all in it masked that is known to be secret.
 function mask.text(text)
+   text = secret.conceal(text)
    for _, form in ipairs(forms) do
       text = text:gsub(form[1], form[2])
    end
