@@ -31,6 +31,7 @@ static const luaL_Reg modules[] = {
 
 /* Module name and symbol of what lives in acihost_net.so. */
 static const char *const net_modules[][2] = {
+    {"aci.archive", "luaopen_aci_archive"},
     {"aci.crypto", "luaopen_aci_crypto"},
     {"aci._http", "luaopen_aci_http"},
     {"aci._server", "luaopen_aci_server"},

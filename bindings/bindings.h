@@ -36,6 +36,7 @@ bool aci_error_is(lua_State *L, int index);
 /* The program's exit code for an error value (design.md's table); 1 for what is no aci.error. */
 int aci_error_exit_code(lua_State *L, int index);
 
+int luaopen_aci_archive(lua_State *L);
 int luaopen_aci_clock(lua_State *L);
 int luaopen_aci_crypto(lua_State *L);
 int luaopen_aci_error(lua_State *L);

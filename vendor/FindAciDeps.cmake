@@ -17,11 +17,13 @@ find_library(TINFO_ARCHIVE libtinfo.a)
 find_library(CURL_SHARED libcurl.so)
 find_library(SSL_SHARED libssl.so)
 find_library(CRYPTO_SHARED libcrypto.so)
+find_library(ZLIB_SHARED libz.so)
+find_path(ZLIB_INCLUDE zlib.h)
 
 find_package_handle_standard_args(AciDeps REQUIRED_VARS
   LUA54_INCLUDE LUA54_ARCHIVE CJSON54_ARCHIVE SQLITE_ARCHIVE SQLITE_INCLUDE EXPAT_ARCHIVE
   EXPAT_INCLUDE EDIT_ARCHIVE BSD_ARCHIVE MD_ARCHIVE TINFO_ARCHIVE CURL_SHARED SSL_SHARED
-  CRYPTO_SHARED
+  CRYPTO_SHARED ZLIB_SHARED ZLIB_INCLUDE
   REASON_FAILURE_MESSAGE "run vendor/bootstrap, it installs them")
 
 function(aci_dependency name include)
@@ -42,3 +44,4 @@ aci_dependency(expat ${EXPAT_INCLUDE} ${EXPAT_ARCHIVE} m)
 aci_dependency(edit "" ${EDIT_ARCHIVE} ${TINFO_ARCHIVE} ${BSD_ARCHIVE} ${MD_ARCHIVE})
 aci_dependency(curl "" ${CURL_SHARED})
 aci_dependency(openssl "" ${SSL_SHARED} ${CRYPTO_SHARED})
+aci_dependency(zlib "" ${ZLIB_SHARED})
