@@ -1,6 +1,8 @@
 /* The table of modules. A module with a Lua half has its C half under an underscore name. */
 #include "bindings.h"
 
+#include "core/self.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,11 +43,9 @@ static const char *const net_modules[][2] = {
 /* Beside the program (build tree), else where it is installed. */
 static int net_path(char *path, size_t size, int installed) {
     char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     char *slash;
-    if (length < 0)
+    if (!aci_self_path(self, sizeof self))
         return 0;
-    self[length] = '\0';
     slash = strrchr(self, '/');
     *slash = '\0';
     return snprintf(path, size, "%s/%sacihost_net.so", self,

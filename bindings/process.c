@@ -7,6 +7,7 @@
 
 #include "core/launch.h"
 #include "core/processes.h"
+#include "core/self.h"
 #include "core/subreaper.h"
 
 #include <errno.h>
@@ -46,11 +47,10 @@ static int process_pid(lua_State *L) {
 
 /* process.self() -> path of the running program | nil, err */
 static int process_self(lua_State *L) {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
-    if (length < 0)
+    char path[4096];
+    if (!aci_self_path(path, sizeof path))
         return aci_fail_errno(L, "cannot read", "/proc/self/exe", errno);
-    lua_pushlstring(L, path, (size_t)length);
+    lua_pushstring(L, path);
     return 1;
 }
 

@@ -1,5 +1,7 @@
 #include "find.h"
 
+#include "core/self.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,8 +27,7 @@ static const char *const places[] = {"/../scripts", "/../share/acihost/scripts",
 
 void aci_scripts_push(lua_State *L) {
     char path[4096 + 32], real[4096];
-    ssize_t length = readlink("/proc/self/exe", path, 4095);
-    path[length > 0 ? length : 0] = '\0';
+    aci_self_path(path, 4096);
     char *slash = strrchr(path, '/');
     for (int i = 0; slash && places[i]; i++) {
         memcpy(slash, places[i], strlen(places[i]) + 1);
