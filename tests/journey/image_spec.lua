@@ -1,5 +1,6 @@
 -- Our container image: built here, read by skopeo, started in a chroot of its layer, pushed to Debian's
 -- docker-registry and pulled back equal.
+local archive  = require "aci.archive"
 local crypto   = require "aci.crypto"
 local fs       = require "aci.fs"
 local image    = require "aci.image"
@@ -59,6 +60,11 @@ describe("the image", function()
       good({ process.self(), "image", folder .. "/again.tar", "--name", "acihost:test" },
          { SOURCE_DATE_EPOCH = "1700000000", TZ = "Asia/Tokyo", LC_ALL = "C" })
       assert.equal(fs.read(file), fs.read(folder .. "/again.tar"))
+   end)
+
+   it("says nothing of the machine that it was built on", function()
+      local tape = archive.gunzip(made.blobs[2].data)
+      assert.is_nil(tape:find(fs.realpath ".", 1, true))
    end)
 
    witness("is read by skopeo as oci-archive and as docker-archive", function()
