@@ -168,10 +168,13 @@ function directory.remove_password(state, app, key_id)
    return false
 end
 
---- How a password of an application stands: "good", "expired" or "wrong" (also: not yet known everywhere).
+--- How a password of an application or of its service principal stands: "good", "expired" or "wrong" (also:
+-- not yet known everywhere).
 function directory.check_password(state, app, value)
    local now, seen = state:now(), "wrong"
-   for _, row in ipairs(state.db:rows("SELECT * FROM passwords WHERE app = ?", app.id)) do
+   local principal = directory.by_app(state, app.appId, "servicePrincipal")
+   for _, row in ipairs(state.db:rows("SELECT * FROM passwords WHERE app IN (?, ?)", app.id,
+      principal and principal.id or app.id)) do
       if crypto.equal(row.value, value) and row.effective <= now and row.starts <= now + 300 then
          seen = row.ends > now and "good" or "expired"
       end

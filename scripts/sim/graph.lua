@@ -218,20 +218,20 @@ local function patch(req, kind)
    return 204
 end
 
-local function add_password(req)
-   local app, body = find(req, "application"), req:text() ~= "" and req:object() or {}
+local function add_password(req, kind)
+   local object, body = find(req, kind), req:text() ~= "" and req:object() or {}
    local wanted = {}
    for name, value in pairs(type(body.passwordCredential) == "table" and body.passwordCredential or {}) do
       wanted[name] = value ~= json.null and value or nil
    end
-   local made = directory.add_password(req.cloud, app, wanted)
+   local made = directory.add_password(req.cloud, object, wanted)
    made["@odata.context"] = CONTEXT .. "microsoft.graph.passwordCredential"
    return 200, made
 end
 
-local function remove_password(req)
-   local app, body = find(req, "application"), req:object()
-   if not directory.remove_password(req.state, app, body.keyId) then
+local function remove_password(req, kind)
+   local object, body = find(req, kind), req:object()
+   if not directory.remove_password(req.state, object, body.keyId) then
       bad "No password credential found with keyId."
    end
    return 204
@@ -250,8 +250,14 @@ end
 for _, one in ipairs { "/v1.0/applications/:id", "/v1.0/applications(appId=':app')" } do
    graph:route("PATCH " .. one, {}, function(req) return patch(req, "application") end)
    graph:route("DELETE " .. one, {}, function(req) return delete(req, "application") end)
-   graph:route("POST " .. one .. "/addPassword", {}, add_password)
-   graph:route("POST " .. one .. "/removePassword", {}, remove_password)
+end
+
+for kind, set in pairs(SETS) do
+   for _, one in ipairs { "/v1.0/%s/:id", "/v1.0/%s(appId=':app')" } do
+      local path = "POST " .. one:format(set)
+      graph:route(path .. "/addPassword", {}, function(req) return add_password(req, kind) end)
+      graph:route(path .. "/removePassword", {}, function(req) return remove_password(req, kind) end)
+   end
 end
 
 require "sim.graphfederated"(graph, find, missing)

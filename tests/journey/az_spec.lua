@@ -205,6 +205,16 @@ describe("az", function()
       says(az:text "container logs -g aci-rg -n prefect-agent", "agent of pnu_journey")
    end)
 
+   check("makes a way out of a network, piece by piece", function()
+      az:text "network public-ip create -g aci-rg -n own-ip -l northeurope --sku Standard"
+      az:text "network nat gateway create -g aci-rg -n own-nat -l northeurope --public-ip-addresses own-ip"
+      az:text("network vnet create -g aci-rg -n own-net -l northeurope --address-prefixes 10.9.0.0/16 "
+         .. "--subnet-name inner --subnet-prefixes 10.9.0.0/24")
+      az:text("network vnet subnet update -g aci-rg --vnet-name own-net -n inner --nat-gateway own-nat "
+         .. "--delegations Microsoft.ContainerInstance/containerGroups")
+      says((az:refused "network nat gateway delete -g aci-rg -n own-nat"), "CannotDeleteNatGatewayAssociatedToSubnet")
+   end)
+
    -- Secrets.
 
    check("reads secrets only with a role for them", function()
@@ -274,6 +284,12 @@ describe("az", function()
       assert.same({ "az-journey", "Application" }, { shown.displayName, shown.servicePrincipalType })
       says((az:refused "ad app list --show-mine"), "/me request is only valid with delegated authentication flow.")
       says((az:refused "ad sp show --id 11111111-1111-1111-1111-111111111111"), "does not exist")
+   end)
+
+   check("gives a principal another password", function()
+      local old = principal.password
+      principal.password = az:json("ad sp credential reset --id " .. principal.appId .. " --query password")
+      assert.not_equal(old, principal.password)
    end)
 
    check("lists, makes and deletes role assignments", function()

@@ -76,6 +76,25 @@ describe("the directory of the local cloud", function()
          code(graph("POST", "/applications/" .. app.id .. "/removePassword", { keyId = made.keyId })))
    end)
 
+   it("adds passwords of a service principal itself, which log in as its application", function()
+      local app = application "own password"
+      local principal = select(2, graph("POST", "/servicePrincipals", { appId = app.appId }))
+      local path = "/servicePrincipals/" .. principal.id
+      local _, made = graph("POST", path .. "/addPassword", {})
+      assert.equal(made.keyId, select(2, graph("GET", path)).passwordCredentials[1].keyId)
+      assert.same({}, select(2, graph("GET", "/applications/" .. app.id)).passwordCredentials)
+      assert.truthy(cloud:token("https://management.azure.com", app.appId, made.secretText))
+      assert.equal(204, (graph("POST", path .. "/removePassword", { keyId = made.keyId })))
+      assert.has_error(function() cloud:token("https://management.azure.com", app.appId, made.secretText) end)
+   end)
+
+   it("has no me for applications", function()
+      for _, path in ipairs { "/me", "/me/ownedObjects/microsoft.graph.application" } do
+         local status, body = graph("GET", path)
+         assert.same({ 400, "BadRequest" }, code(status, body))
+      end
+   end)
+
    it("makes one service principal for an application", function()
       local app = application "principal"
       local status, principal = graph("POST", "/servicePrincipals", { appId = app.appId,
