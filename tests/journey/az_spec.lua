@@ -337,7 +337,10 @@ describe("az", function()
    check("must register a provider before it writes to it", function()
       says((az:refused "storage account create -g aci-rg -n azjourney -l northeurope"),
          "(MissingSubscriptionRegistration)", "'Microsoft.Storage'")
-      az:text "provider register -n Microsoft.Storage --wait"
+      az:text "provider register -n Microsoft.Storage" -- its --wait would look only every ten seconds
+      journey.eventually(10, function()
+         return az:json "provider show -n Microsoft.Storage --query registrationState" == "Registered"
+      end)
    end)
 
    check("makes a storage account and reads its keys", function()
