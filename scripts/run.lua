@@ -140,6 +140,9 @@ local given = parameters(deployment)
 need_agent(deployment)
 local started = api:create_run(deployment.id, { parameters = given })
 say("flow run %s (%s)", started.name, started.id)
+local left <close> = setmetatable({}, { __close = function(_, why) -- luacheck: ignore
+   if fail.is(why, "interrupted") then say("\nthe run %s goes on without us", started.name) end
+end })
 local run = follow(started.id)
 
 if options.output == "json" then

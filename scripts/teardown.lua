@@ -17,6 +17,7 @@ if not cli.confirm(("remove everything in group %s and its Prefect objects?"):fo
    errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was removed" }
 end
 
+local lock <close> = setup.alone(c) -- luacheck: ignore
 setup.remove(c, steps, function(word, label) io.stderr:write(("  %-8s %s\n"):format(word, label)) end)
 
 if c.azure:deleted_vault(c.config.vault) then

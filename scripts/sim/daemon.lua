@@ -127,12 +127,10 @@ end
 
 -- Starting and stopping.
 
-local function tail(path)
-   local lines = {}
-   for line in (fs.read(path) or ""):gmatch "[^\n]+" do
-      lines[#lines + 1] = line
-   end
-   return table.concat(lines, "\n", math.max(1, #lines - 3))
+-- Why a cloud that was started has ended: the last line of its log, without the program's name.
+local function last_words(path)
+   local last = (fs.read(path) or ""):match "([^\n]+)\n*$" or "it said nothing"
+   return (last:gsub("^%S*acihost: ", ""):gsub(" %[%w+%]$", ""))
 end
 
 local function launch(home, options)
@@ -160,7 +158,7 @@ local function wait_for(home, child)
          return address
       end
       if child:result() then
-         fail("LocalCloud", "the local cloud does not start:\n%s", tail(home .. "/cloud.log"))
+         fail("LocalCloud", "the local cloud does not start: %s", last_words(home .. "/cloud.log"))
       end
       task.sleep(0.02)
    until clock.monotonic() > limit
@@ -192,8 +190,9 @@ function daemon.start(home, options)
    for name, value in pairs(options) do
       kept[name] = value
    end
+   local address = wait_for(home, launch(home, kept))
    assert(fs.write(home .. "/options.json", json.encode(json.object(kept))))
-   return wait_for(home, launch(home, kept)), true, lock
+   return address, true, lock
 end
 
 --- Ends the cloud of a home and its containers; false when none runs.

@@ -26,8 +26,7 @@ local function authority(home)
 end
 
 local TAKEN = "the local cloud's %s port %s is taken by another program (%s). End that program, or "
-   .. "give the cloud "
-   .. "new ports with: acihost sim reset"
+   .. "give the cloud new ports with: acihost sim reset (which forgets what it holds)"
 
 -- A port is chosen once and kept: addresses in blocks and shells stay true.
 local function listen(cloud, name, options)

@@ -3,6 +3,7 @@
 local fs      = require "aci.fs"
 local journey = require "tests.support.journey"
 local process = require "aci.process"
+local server  = require "aci.server"
 
 local plan = { "setup", "--plan" }
 local demo = "Key Vault Demo/Manual Deployment"
@@ -151,6 +152,34 @@ describe("a mistake", function()
          options.stdout, options.stderr = { file = "/dev/full" }, { file = j.home .. "/said" }
          assert.equal(1, assert(process.spawn(options)):wait().code)
          assert.matches("standard output did not take everything", (fs.read(j.home .. "/said")))
+      end)
+
+      --- Ctrl-C as soon as it has said this; gives its exit code and all it said.
+      local function interrupted(words, after)
+         local started = j:start(words)
+         journey.eventually(20, function() return (fs.read(j.home .. "/started.log") or ""):find(after) end)
+         started:kill "INT"
+         return started:wait().code, fs.read(j.home .. "/started.log")
+      end
+
+      it("that is noticed: Ctrl-C tells what goes on and what stays", function()
+         local code, said = interrupted({ "run", demo }, "STATE")
+         assert.equal(130, code)
+         assert.matches("the run [%w-]+ goes on without us", said)
+         j:good { "teardown", "--yes", "--purge" }
+         code, said = interrupted({ "setup" }, "template +running")
+         assert.equal(130, code)
+         assert.matches("what was made before stays; run the same command again", said)
+         assert.matches("made or changed", (j:good { "setup" }))
+      end)
+
+      it("of another program: it took a port of the cloud's", function()
+         local port = j:cloud().prefect_port
+         j:good { "sim", "stop" }
+         local taker = assert(server.listen { port = port })
+         says(1, { "prefect port " .. port .. " is taken by another program", "acihost sim reset" }, j:run { "status" })
+         taker:close()
+         j:good { "status" }
       end)
 
       it("of a teardown that nobody confirmed", function()

@@ -67,17 +67,17 @@ local function is_current(address)
    return not found or address.version == daemon.version()
 end
 
-local function tail_of(path)
-   local text = fs.read(path) or ""
-   local lines = {}
-   for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
-   return table.concat(lines, "; ", math.max(1, #lines - 2))
+--- What `sim start` said last, without the program's name and the code, which come again.
+local function last_words(path)
+   local last = (fs.read(path) or ""):match "([^\n]+)\n*$"
+   return last and last:gsub("^%S*acihost: ", ""):gsub(" %[%w+%]$", "") or nil
 end
 
 local function could_not(why, home)
-   local said = tail_of(home .. "/start.log")
+   local said = last_words(home .. "/start.log")
+   local known = said and said:find("the local cloud ", 1, true) == 1
    error_.raise { kind = "failed", code = "LocalCloud",
-      message = "the local cloud does not start: " .. why .. (said ~= "" and " (" .. said .. ")" or ""),
+      message = known and said or ("the local cloud does not start: %s%s"):format(why, said and ": " .. said or ""),
       advice = ("see %s/cloud.log, or run: acihost sim.lua run"):format(home) }
 end
 

@@ -64,13 +64,18 @@ end
 
 --- The error of a failed run, with the step, the thing and what to do next.
 local function explain(err)
-   if not errors.is(err) or errors.is(err, "interrupted") or errors.is(err, "usage") then return err end
+   if not errors.is(err) or errors.is(err, "usage") then return err end
    local place = title(err.step) .. (err.thing and err.thing .. ": " or "")
    if place ~= "" and err.message:sub(1, #place) ~= place then
       err.message = place .. err.message
       err.message = err.message .. "; what was made before stays, run the same command again to go on"
    end
    return err
+end
+
+--- Ctrl-C cannot be caught, but what it means can be told.
+local function tell_interrupted(_, err)
+   if errors.is(err, "interrupted") then note "\nwhat was made before stays; run the same command again to go on" end
 end
 
 local function rows_of(c, entries)
@@ -94,7 +99,8 @@ function setup.survey(c, steps)
 end
 
 --- Only one set-up of a group at a time on this machine: the second waits, and then finds it all in place.
-local function alone(c)
+-- Gives the lock, which its holder closes.
+function setup.alone(c)
    local home = require("aci.local").make_home(c.config)
    local path = ("%s/setup-%s.lock"):format(home, (c.marker:gsub("[^%w]", "-")))
    local lock = fs.lock(path)
@@ -138,10 +144,11 @@ function setup.run(steps, next_command)
          .. "Instances needs", options = option_list, plan = true })
    local c = setup.connect({ cloud = options.cloud }, options)
    setup.targets(c)
-   local lock <close> = alone(c) -- luacheck: ignore
+   local lock <close> = setup.alone(c) -- luacheck: ignore
    steps = step.order(steps)
    if options.plan then show_plan(c, steps, options) end
    consent(c, steps, options)
+   local told <close> = setmetatable({}, { __close = tell_interrupted }) -- luacheck: ignore
    local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, check = true, report = report.new() })
    if not ok then error(explain(entries), 0) end
    finish(c, steps, entries, options)

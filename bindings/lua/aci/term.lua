@@ -56,6 +56,9 @@ local function read_line(question, echo)
       return nil, err
    end
    local line <close> = begun
+   local ended <close> = setmetatable({}, { __close = function(_, why) -- luacheck: ignore
+      if why then io.stderr:write "\n" end
+   end })
    task.wait(line)
    local text = line:take(not echo)
    if text == nil then
