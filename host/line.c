@@ -95,7 +95,7 @@ static int read_key(EditLine *editor, wchar_t *key) {
     }
 }
 
-static unsigned char complete_key(EditLine *editor, int key) {
+static unsigned char complete_key(EditLine *editor, wint_t key) {
     const LineInfo *info = el_line(editor);
     lua_State *L = line.L;
     unsigned char then = CC_ERROR;
@@ -142,7 +142,7 @@ static void open_editor(void) {
     el_set(line.editor, EL_PROMPT, prompt_text);
     el_set(line.editor, EL_GETCFN, read_key);
     el_set(line.editor, EL_HIST, history, line.history);
-    el_set(line.editor, EL_ADDFN, "aci-complete", "Complete a name", complete_key);
+    el_wset(line.editor, EL_ADDFN, L"aci-complete", L"Complete a name", complete_key);
     bind_keys(line.editor);
     el_source(line.editor, NULL);
 }

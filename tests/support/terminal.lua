@@ -7,7 +7,7 @@ local terminal = {}
 local Terminal = {}
 Terminal.__index = Terminal
 
-local slow = tonumber(os.getenv "ACIHOST_SLOW") or 1
+local slow = os.getenv "ACIHOST_SANITIZED" and 4 or 1
 local count = 0
 
 function Terminal:tmux(...)
