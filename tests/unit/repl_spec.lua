@@ -97,9 +97,10 @@ describe("the REPL", function()
       end)
 
       it("holds no line that begins with a space, none with a secret, and whole statements", function()
-         begin { AZURE_CLIENT_SECRET = "Zx~plain-words", AZURE_TENANT_ID = "t" }
+         begin { MY_TOKEN = "plain words" }
          for _, line in ipairs {
-            " print 'space'", "password = 'hunter2'", "key = 'AbCdEf0123456789AbCdEf0123456789'",
+            " print 'space'", "said = 'some plain words'",
+            "password = 'hunter2'", "key = 'AbCdEf0123456789AbCdEf0123456789'",
             "require('aci.secret').new 'hunter3'", "c = { client_secret = 'hunter4' }",
             "u = 'https://a.blob.core.windows.net/c?sv=1&sig=hunter5%2B'", "h = { Authorization = 'Bearer hunter6' }",
             "p = 'pnu_0a1b2c3d4e5f'", "id = '/subscriptions/8c3f0e2a-1111-4222-8333-44445555aaaa/resourceGroups/g'",

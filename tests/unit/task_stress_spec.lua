@@ -204,7 +204,11 @@ describe("a wait", function()
    it("of an innocent task survives others' deep waits", function()
       local innocent = task.spawn(function() task.sleep(0.02) return "fine" end)
       local function nest()
-         pcall(table.sort, { 2, 1 }, function(a, b) task.spawn(nest):wait() return a < b end)
+         pcall(table.sort, { 2, 1 }, function(a, b)
+            local child <close> = task.spawn(nest) -- or the one whose wait is refused begins anew, for ever
+            child:wait()
+            return a < b
+         end)
       end
       task.spawn(nest):wait()
       assert.equal("fine", innocent:wait())
@@ -258,6 +262,17 @@ describe("collected in flight", function()
          task.spawn(function() error("lost", 0) end)
          task.sleep(0.001) collectgarbage() collectgarbage()]] } }
       assert.same({ code = 0, stdout = "", stderr = "acihost: a task that nobody waits for failed: lost\n" }, result)
+   end)
+
+   it("nor does an error vanish when its scope ends after it", function()
+      local result = process.run { args = { process.self(), "-e", [[
+         local task = require "aci.task"
+         do
+            local _ <close> = task.spawn(function() error("lost", 0) end)
+            task.sleep(0.001)
+         end
+         collectgarbage() collectgarbage()]] } }
+      assert.matches("failed: lost", result.stderr)
    end)
 
    it("a waiting task, with what it waits for, stays", function()

@@ -12,8 +12,10 @@ function methods.wait(self)
    return core.results(self)
 end
 
--- Leaving the scope of a task ends it, and waits until its clean-ups are done.
+-- Leaving the scope of a task ends it, and waits until its clean-ups are done. An error that it ended with
+-- before, and that nobody has asked for, is still told when it is collected.
 function core.metatable.__close(self)
+   if self:done() then return end
    self:cancel()
    core.wait(self)
    core.failed(self)

@@ -48,11 +48,17 @@ function explore.install(globals)
    setmetatable(globals, meta)
 end
 
---- The values of the settings that are secrets, for the history to leave out.
+--- Values that are known to be secret, for the history to leave out: those of the settings, and of the
+-- environment by their names.
 function explore.secrets()
    local secret, values = require "aci.secret", {}
    for _, value in pairs(settings or {}) do
       if secret.is(value) then values[#values + 1] = secret.reveal(value) end
+   end
+   for name, value in pairs(require("aci.process").environment()) do
+      for _, word in ipairs { "SECRET", "KEY", "TOKEN", "PASSWORD" } do
+         if name:find(word, 1, true) and #value >= 6 then values[#values + 1] = value end
+      end
    end
    return values
 end
