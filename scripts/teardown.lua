@@ -20,7 +20,7 @@ end
 local lock <close> = setup.alone(c) -- luacheck: ignore
 setup.remove(c, steps, function(word, label) io.stderr:write(("  %-8s %s\n"):format(word, label)) end)
 
-if c.azure:deleted_vault(c.config.vault) then
+if setup.deleted_vault(c) then
    if options.purge then
       c.azure:purge_vault(c.config.vault)
       io.stderr:write("  purged   vault " .. c.config.vault .. "\n")

@@ -176,4 +176,10 @@ function setup.remove(c, steps, tell)
    end
 end
 
+--- Our vault, where it is deleted and not purged yet; nil for one of that name that somebody else deleted.
+function setup.deleted_vault(c)
+   local vault = c.azure:deleted_vault(c.config.vault)
+   return vault and (vault.properties.tags or {}).acihost == c.marker and vault or nil
+end
+
 return setup

@@ -36,7 +36,6 @@ local function examine(c, options, this, thing)
       if kind.fresh then entry.changes = kind.fresh(c, thing) end
       return entry, kind
    end
-   if kind.settle and not options.plan then entry.current = kind.settle(c, thing, entry.current) end
    entry.changes = kind.differs(c, thing, entry.current)
    entry.action = #entry.changes > 0 and "change" or "nothing"
    local foreign = kind.foreign and kind.foreign(c, thing, entry.current)
@@ -49,6 +48,13 @@ local function fail_with_thing(err, entry)
    error(err, 0)
 end
 
+-- What later things take of one that is only planned: it is known when nothing changes, or when its kind says
+-- that a change leaves it (`stays`).
+local function planned(entry, kind, thing)
+   local known = entry.action == "nothing" or kind.stays and kind.stays(thing)
+   return known and entry.current or unknown.value
+end
+
 --- Reads, compares, writes one thing; gives what it is then.
 local function settle(c, options, this, thing)
    local entry, kind = examine(c, options, this, thing)
@@ -56,7 +62,7 @@ local function settle(c, options, this, thing)
    local check = thing.check or kind.check
    if check and options.check and entry.action ~= "nothing" then check(c, thing) end
    if options.plan then
-      return entry.action == "nothing" and entry.current or unknown.value
+      return planned(entry, kind, thing)
    elseif entry.action == "nothing" then
       options.report.thing(entry)
       return entry.current

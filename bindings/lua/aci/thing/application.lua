@@ -27,6 +27,9 @@ function application.check(c, thing)
          .. (#named == 1 and ", or take it over with --adopt" or "") }
 end
 
+--- Its ids stay when it gets our tag.
+function application.stays() return true end
+
 function application.differs(c, _, current)
    for _, each in ipairs(current.tags or {}) do
       if each == tag(c) then return {} end

@@ -31,33 +31,23 @@ end
 
 function arm.label(thing) return ("%s %s"):format(thing.type, thing.title or thing.name) end
 
-local growing = { Creating = true, Updating = true, Accepted = true, RegisteringDns = true, ResolvingDns = true }
-
---- A resource that is still being made (a set-up that was killed began it) is waited for: until then it
--- can be seen, but not used.
-function arm.read(c, thing)
-   local body = c.azure:get(thing.id, thing.version)
-   while body and growing[(body.properties or {}).provisioningState] do
-      task.sleep((c.config.poll or { first = 1 }).first)
-      body = c.azure:get(thing.id, thing.version)
-   end
-   return body
-end
-
-local ends = { Succeeded = true, Failed = true, Canceled = true }
+local passing = { Creating = true, Updating = true, Accepted = true, RegisteringDns = true, ResolvingDns = true,
+   Deleting = true }
 
 local function provisioning(current)
    return type(current.properties) == "table" and current.properties.provisioningState or "Succeeded"
 end
 
---- Waits until a resource that somebody (an earlier run that was killed) began to make is made.
-function arm.settle(c, thing, current)
-   local deadline, pause = clock.monotonic() + 1800, (c.config.poll or { first = 2 }).first
-   while not ends[provisioning(current)] and clock.monotonic() < deadline do
-      task.sleep(pause)
-      current = c.azure:get(thing.id, thing.version) or current
+--- A resource that is still being made (a set-up that was killed began it) is waited for, at most half an
+-- hour: until then it can be seen, but not used.
+function arm.read(c, thing)
+   local deadline = clock.monotonic() + 1800
+   local body = c.azure:get(thing.id, thing.version)
+   while body and passing[provisioning(body)] and clock.monotonic() < deadline do
+      task.sleep((c.config.poll or { first = 2 }).first)
+      body = c.azure:get(thing.id, thing.version)
    end
-   return current
+   return body
 end
 
 function arm.differs(c, thing, current)
@@ -68,13 +58,30 @@ function arm.differs(c, thing, current)
    return changes
 end
 
+--- A role keeps its id, whatever changes in it.
+function arm.stays(thing) return thing.type:lower() == "microsoft.authorization/roledefinitions" end
+
 function arm.foreign(c, thing, current)
    if not tagged(thing) or (current.tags or {}).acihost == c.marker then return nil end
    return ("it has no tag acihost = %s"):format(c.marker)
 end
 
+-- A role or principal that was just made may be unknown to the part of Azure that assigns roles.
+local unknown_yet = { RoleDefinitionDoesNotExist = true, PrincipalNotFound = true }
+
+local function put(c, thing, body)
+   local deadline = clock.monotonic() + 180
+   while true do
+      local ok, made = pcall(c.azure.put, c.azure, thing.id, thing.version, body)
+      if ok then return made end
+      local again = type(made) == "table" and unknown_yet[made.code] and clock.monotonic() < deadline
+      if not again then error(made, 0) end
+      task.sleep((c.config.poll or { first = 5 }).first)
+   end
+end
+
 function arm.write(c, thing, current)
-   local made = c.azure:put(thing.id, thing.version, authored(c, thing, current))
+   local made = put(c, thing, authored(c, thing, current))
    if thing.settled then thing.settled(c, made) end
    return made
 end
@@ -85,6 +92,11 @@ function arm.inside(c, thing)
       and not thing.type:lower():find("microsoft.authorization/", 1, true)
 end
 
-function arm.remove(c, thing) return c.azure:delete(thing.id, thing.version) end
+--- Only what is ours: a teardown also sees what a set-up was refused.
+function arm.remove(c, thing, current)
+   local foreign = arm.foreign(c, thing, current)
+   if foreign then return false, foreign .. ": it stays" end
+   return c.azure:delete(thing.id, thing.version)
+end
 
 return arm

@@ -86,6 +86,7 @@ local function survey_one(c, plan, index)
    local current = c.azure:get(resource.id, resource.apiVersion)
    local known = current and plan:resource(index)
    rows[1] = row(resource, current, known and compare.changes(authored(known), current))
+   rows[1].tagged = known and known.body.tags ~= nil or current and current.tags ~= nil
    return rows
 end
 
@@ -132,11 +133,17 @@ function kind.differs(_, thing)
    return changes
 end
 
---- A resource of the template that is there without our tag is somebody else's.
+--- What later steps take of it are ids, which stay whatever changes in it.
+function kind.stays() return true end
+
+local function is_tagged(c, each)
+   return ((each.current or {}).tags or {}).acihost == c.marker
+end
+
+--- A resource that is there without our tag (Azure leaves `tags` out where there are none) is somebody else's.
 function kind.foreign(c, thing)
    for _, each in ipairs(thing.rows) do
-      local tags = each.current and each.current.tags
-      if tags and tags.acihost ~= c.marker and each.changes and #each.changes > 0 then
+      if each.current and each.tagged and not is_tagged(c, each) then
          return ("%s has no tag acihost = %s"):format(title(each), c.marker)
       end
    end
@@ -178,13 +185,26 @@ end
 
 function kind.inside() return true end
 
---- Where the group is not ours: the resources one by one, from the last to the first.
+-- What takes no tags is ours when its parent is, a role assignment when its description says so.
+local function is_ours(c, rows, each)
+   if each.tagged then return is_tagged(c, each) end
+   local described = (each.current.properties or {}).description
+   if type(described) == "string" and described:find "^acihost" then return true end
+   for _, other in ipairs(rows) do
+      if other.tagged and is_tagged(c, other) and each.id:find(other.id .. "/", 1, true) == 1 then return true end
+   end
+   return false
+end
+
+--- Where the group is not ours: our resources one by one, from the last to the first.
 function kind.remove(c, thing)
+   local kept
    for index = #(thing.rows or {}), 1, -1 do
       local each = thing.rows[index]
-      if each.current then c.azure:delete(each.id, ids.version(each.id)) end
+      if each.current and is_ours(c, thing.rows, each) then c.azure:delete(each.id, ids.version(each.id))
+      elseif each.current then kept = title(each) end
    end
-   return true
+   return kept == nil, kept and kept .. " is not ours: it stays"
 end
 
 return kind
