@@ -7,6 +7,7 @@
 --    NAME.log          what a container wrote; NAME.times: "offset seconds" lines
 --    NAME.json         { restartCount, currentState, previousState, events }: its instance view
 --    stop              there when the client asked to stop, so that the end is told so
+--    end               there when the group is to end, for a supervisor that only begins
 local fs      = require "aci.fs"
 local json    = require "aci.json"
 local process = require "aci.process"
@@ -39,10 +40,13 @@ function groupfiles.container(folder, name)
    return groupfiles.read(("%s/%s.json"):format(folder, name))
 end
 
---- Asks the supervisor to end the group; true when there was one.
+--- Asks the supervisor to end the group; true when there was one. One that has not said yet who it is finds
+-- the file `end`, which is therefore written before we look.
 function groupfiles.terminate(folder, by_client)
-   local owner = groupfiles.read(folder .. "/supervisor.json")
+   if not fs.stat(folder) then return false end
    if by_client then fs.write(folder .. "/stop", "") end
+   fs.write(folder .. "/end", "")
+   local owner = groupfiles.read(folder .. "/supervisor.json")
    return owner and process.signal(owner.pid, "TERM", owner.start_time) or false
 end
 

@@ -124,6 +124,7 @@ function grouprun.launch(cloud, data)
    local folder = root(cloud) .. "/" .. found.folder
    if not groupfiles.alive(folder) then
       assert(fs.mkdir(folder, tonumber("700", 8)))
+      fs.remove(folder .. "/end")
       groupfiles.write(folder .. "/spec.json", spec_of(cloud, row, folder, found.folder))
       local place = tools()
       assert(process.spawn { args = { place.program, place.scripts .. "/sim/supervisor.lua", folder }, detach = true,

@@ -9,7 +9,8 @@ local task       = require "aci.task"
 local groupfiles = require "sim.groupfiles"
 
 local folder = arg[1]
-local lock = fs.lock(folder .. "/lock")
+-- Who asks whether the group lives takes the lock for a moment: that is not another supervisor.
+local lock = fs.lock(folder .. "/lock", { wait = 1 })
 if not lock then os.exit(0) end -- another one has the group already
 
 local spec = groupfiles.read(folder .. "/spec.json")
@@ -17,6 +18,7 @@ if not spec then os.exit(0) end
 assert(process.subreaper())
 
 local stopping = false
+local stop = task.future()
 local live = {}
 
 local function now() return (clock.iso(clock.now()):gsub("Z$", "0Z")) end
@@ -78,8 +80,9 @@ local function could_not_start(container, err)
    return { code = 127 }
 end
 
---- Runs a container once; gives how it ended.
+--- Runs a container once; gives how it ended, nil when the group is to end.
 local function run_once(container)
+   if stopping then return nil end
    started(container)
    local proc, err = process.spawn { args = container.args, env = container.env, cwd = container.cwd,
       stdout = { file = ("%s/%s.log"):format(folder, container.name) }, stderr = "stdout",
@@ -102,8 +105,8 @@ local function run(container)
    local pause = spec.backoff or 0.2
    while true do
       local result = run_once(container)
-      if not again(result) then break end
-      task.sleep(pause)
+      if not result or not again(result) then break end
+      pcall(stop.wait, stop, pause)
       pause = math.min(pause * 2, 10)
    end
    task.sleep(0.3) -- the last lines get their time
@@ -120,7 +123,8 @@ end
 
 local function run_group()
    for _, container in ipairs(spec.init) do
-      if run_once(container).code ~= 0 then return end
+      local result = run_once(container)
+      if not result or result.code ~= 0 then return end
    end
    local functions = {}
    for index, container in ipairs(spec.containers) do
@@ -131,6 +135,7 @@ end
 
 local function end_group()
    stopping = true
+   stop:set(true)
    for _, proc in pairs(live) do proc:kill "TERM" end
    task.spawn(function()
       task.sleep(spec.grace or 5)
@@ -163,6 +168,7 @@ task.spawn(function()
    task.wait(signal)
    end_group()
 end)
-run_group()
+-- The end may have been asked for before there was anybody to tell.
+if not fs.stat(folder .. "/end") then run_group() end
 process.kill_tree(process.pid(), { grace = 0 })
 os.exit(0, true)
