@@ -194,6 +194,22 @@ describe("aci.worker", function()
       assert.matches("not done within", run.state.message)
    end)
 
+   it("goes on with a run when Azure is away for a moment", function()
+      local looks = 0
+      local az = serve(function()
+         return function()
+            looks = looks + 1
+            if looks < 3 then errors.raise { kind = "network", message = "no route to host" } end
+            api:set_run_state(run.id, { type = "RUNNING" })
+            api:set_run_state(run.id, { type = "COMPLETED" })
+            return ended(0)
+         end
+      end)
+      assert.equal(3, looks)
+      assert.equal("COMPLETED", run.state_type)
+      assert.equal(1, #az.deleted)
+   end)
+
    it("crashes a run whose group vanished", function()
       serve(function()
          local looks = 0

@@ -90,16 +90,34 @@ local function launch(self, run, data, place)
    self.api:patch_run(run.id, { infrastructure_pid = place.name })
 end
 
+-- One look at a run: is it over, and how (see watch).
+local function look(self, run, place)
+   local found = place.azure:get(place.id)
+   if not found then return true, nil end
+   local code, why = group.ended(found)
+   if code then return true, code, why end
+   local now = self.api:run(run.id)
+   if not now or now.state_type == "CANCELLING" then return true, "cancelled" end
+   return false
+end
+
+-- Azure or Prefect being away does not end a run; so long they may be (s).
+local PATIENCE = 600
+local passing = { network = true, timeout = true, throttled = true, server = true }
+
 --- Waits for the container's end. @return its exit code and why, nil when the group is gone; or "cancelled"
 local function watch(self, run, data, place)
-   local every = self.watch or data.task_watch_poll_interval
+   local every, seen = self.watch or data.task_watch_poll_interval, clock.monotonic()
    while true do
-      local found = place.azure:get(place.id)
-      if not found then return nil end
-      local code, why = group.ended(found)
-      if code then return code, why end
-      local now = self.api:run(run.id)
-      if not now or now.state_type == "CANCELLING" then return "cancelled" end
+      local ok, over, code, why = pcall(look, self, run, place)
+      if ok and over then return code, why end
+      if ok then
+         seen = clock.monotonic()
+      elseif not (fail.is(over) and passing[over.kind]) or clock.monotonic() - seen > PATIENCE then
+         error(over, 0)
+      else
+         self.say("%s: could not be looked at, goes on: %s", run.name, tostring(over))
+      end
       task.sleep(every)
    end
 end
