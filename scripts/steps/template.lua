@@ -26,12 +26,14 @@ local function value_tags(c, key)
    local group, config = c.azure:group_id() .. "/providers/", c.config
    local secrets = group .. "Microsoft.KeyVault/vaults/" .. config.vault .. "/secrets/"
    local url = secret.new(config.prefect_url)
+   local login = url .. "\n" .. key
+   if config.prefect_auth then login = login .. "\n" .. config.prefect_auth end
    return {
       testsecret = value_tag(c, secrets .. "testsecret", config.testsecret),
       ["prefect-api-key"] = value_tag(c, secrets .. "prefect-api-key", key),
       ["prefect-api-url"] = value_tag(c, secrets .. "prefect-api-url", url),
       agent = value_tag(c, group .. "Microsoft.ContainerInstance/containerGroups/" .. config.agent,
-         url .. "\n" .. key),
+         login),
    }
 end
 
@@ -40,7 +42,8 @@ local function parameters(c)
    local key = config.prefect_key or secret.new ""
    return {
       location = config.location, keyvaultname = config.vault,
-      ["prefect-api-key"] = key, ["prefect-api-url"] = secret.new(config.prefect_url),
+      ["prefect-api-auth"] = config.prefect_auth or secret.new "", ["prefect-api-key"] = key,
+      ["prefect-api-url"] = secret.new(config.prefect_url),
       ["queue-name"] = config.queue, testsecret = config.testsecret,
       ["agent-image"] = images.agent(config), ["agent-packages"] = images.agent_packages(config),
       ["vnet-name"] = config.vnet, ["subnet-name"] = config.subnet,

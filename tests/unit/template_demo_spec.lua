@@ -53,6 +53,13 @@ describe("our own template", function()
       assert.equal(3, #container.environmentVariables)
    end)
 
+   it("gives the agent the login of a Prefect server that asks for one", function()
+      local container = found(ours { ["prefect-api-auth"] = "admin:pw" }, "prefect-agent").body.properties
+         .containers[1].properties
+      assert.equal("PREFECT_API_AUTH_STRING", container.environmentVariables[2].name)
+      assert.equal("admin:pw", container.environmentVariables[2].secureValue)
+   end)
+
    it("names the role assignment after the principal", function()
       local plan = ours {}
       local _, i = found(plan, "orionid-vault-access")
