@@ -12,7 +12,7 @@ local function invalid(message) refuse(400, "InvalidRequestContent",
 local function required(value, kind, member, path)
    if value == nil or value == json.null then
       invalid(("Required property '%s' not found in JSON. Path '%s', line 1, position 1."):format(member, path))
-   elseif type(value) ~= kind or (kind == "table" and false) then
+   elseif type(value) ~= kind then
       invalid(("Error converting value to the type of '%s'. Path '%s.%s', line 1, position 1."):format(member,
          path, member))
    end

@@ -73,6 +73,17 @@ describe("an ARM resource", function()
       assert.is_false(pcall(arm.write, c, thing))
    end)
 
+   it("of a role whose assignment was just deleted is deleted a little later", function()
+      local c, tries = context(), 0
+      function c.azure.delete()
+         tries = tries + 1
+         if tries < 3 then errors.raise { kind = "invalid", code = "RoleDefinitionHasAssignments", message = "m" } end
+         return true
+      end
+      assert.is_true((arm.remove(c, { type = "Microsoft.Authorization/roleDefinitions", id = "/r" }, { id = "/r" })))
+      assert.equal(3, tries)
+   end)
+
    it("of a role keeps its id in a plan that changes it, so its assignment is found", function()
       local role = { kind = "arm", type = "Microsoft.Authorization/roleDefinitions", name = "r", body = { x = 2 },
          id = "/role" }

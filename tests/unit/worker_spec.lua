@@ -64,7 +64,7 @@ local function fake_azure(play)
    function az.group() return { location = "northeurope" } end
    function az:put(id, _, body)
       self.bodies[#self.bodies + 1] = body
-      self.groups[id] = play(body, id)
+      self.groups[id] = play(body, id, self)
       return self.groups[id]
    end
    function az:get(id)
@@ -187,9 +187,22 @@ describe("aci.worker", function()
       assert.equal(1, #az.deleted)
    end)
 
-   it("crashes a run whose group does not start in time", function()
+   it("crashes a run whose group does not start in time, and deletes the group when that can be done", function()
       block { task_start_timeout_seconds = 0.05 }
-      serve(function() task.sleep(5) end)
+      local tries = 0
+      local az = serve(function(_, _, self)
+         local delete = self.delete
+         function self.delete(...)
+            tries = tries + 1
+            if tries < 3 then
+               errors.raise { kind = "conflict", code = "ContainerGroupTransitioning", message = "still" }
+            end
+            return delete(...)
+         end
+         task.sleep(5)
+      end)
+      assert.equal(3, tries)
+      assert.equal(1, #az.deleted)
       assert.equal("CRASHED", run.state_type)
       assert.matches("not done within", run.state.message)
    end)

@@ -137,9 +137,17 @@ local function settle(self, run, place, code, why)
       .. (said ~= "" and "\n" .. said or ""))
 end
 
+-- A group that is still being started cannot be deleted yet; left behind it would cost money.
+local TRANSITION = 300
+
 local function delete_group(self, run, place)
    if not place.started then return end
-   local ok, err = pcall(place.azure.delete, place.azure, place.id)
+   local deadline, ok, err = clock.monotonic() + TRANSITION
+   repeat
+      if err then task.sleep(self.watch or 10) end
+      ok, err = pcall(place.azure.delete, place.azure, place.id)
+      local wait = not ok and fail.is(err) and err.code == "ContainerGroupTransitioning"
+   until not wait or clock.monotonic() > deadline
    if ok then self.say("%s: group %s deleted", run.name, place.name)
    else self.say("%s: group %s could not be deleted: %s", run.name, place.name, tostring(err)) end
 end

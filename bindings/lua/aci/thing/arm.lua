@@ -66,22 +66,26 @@ function arm.foreign(c, thing, current)
    return ("it has no tag acihost = %s"):format(c.marker)
 end
 
--- A role or principal that was just made may be unknown to the part of Azure that assigns roles.
-local unknown_yet = { RoleDefinitionDoesNotExist = true, PrincipalNotFound = true }
-
-local function put(c, thing, body)
-   local deadline = clock.monotonic() + 180
+-- Calls f again while its refusal is one of those that pass when Azure has told all its parts.
+local function patiently(c, codes, seconds, f, ...)
+   local deadline = clock.monotonic() + seconds
    while true do
-      local ok, made = pcall(c.azure.put, c.azure, thing.id, thing.version, body)
-      if ok then return made end
-      local again = type(made) == "table" and unknown_yet[made.code] and clock.monotonic() < deadline
-      if not again then error(made, 0) end
+      local ok, result = pcall(f, ...)
+      if ok then return result end
+      local again = type(result) == "table" and codes[result.code] and clock.monotonic() < deadline
+      if not again then error(result, 0) end
       task.sleep((c.config.poll or { first = 5 }).first)
    end
 end
 
+-- A role or principal that was just made may be unknown where roles are assigned, and an assignment that was
+-- just deleted still known where roles are deleted.
+local unknown_yet = { RoleDefinitionDoesNotExist = true, PrincipalNotFound = true }
+local known_still = { RoleDefinitionHasAssignments = true }
+
 function arm.write(c, thing, current)
-   local made = put(c, thing, authored(c, thing, current))
+   local made = patiently(c, unknown_yet, 180, c.azure.put, c.azure, thing.id, thing.version,
+      authored(c, thing, current))
    if thing.settled then thing.settled(c, made) end
    return made
 end
@@ -96,7 +100,7 @@ end
 function arm.remove(c, thing, current)
    local foreign = arm.foreign(c, thing, current)
    if foreign then return false, foreign .. ": it stays" end
-   return c.azure:delete(thing.id, thing.version)
+   return patiently(c, known_still, 60, c.azure.delete, c.azure, thing.id, thing.version)
 end
 
 return arm
