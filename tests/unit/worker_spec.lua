@@ -146,6 +146,17 @@ describe("aci.worker", function()
       assert.is_true(secret.is(env.PREFECT_API_KEY))
    end)
 
+   it("keeps no client secret in the open", function()
+      api:put_block { slug = "azure-container-instance-credentials", name = "aci-sp", data = {
+         tenant_id = "t", client_id = "c", client_secret = secret.new "hunter2-hunter2" } }
+      local agent = worker.new { api = api, config = {}, watch = 0.01,
+         connect = function() return fake_azure(function() return ended(0) end) end }
+      agent:serve(run)
+      local key = next(agent.clouds)
+      assert.is_string(key)
+      assert.is_nil(key:find("hunter2", 1, true))
+   end)
+
    it("leaves a run alone that somebody else has", function()
       api:set_run_state(run.id, { type = "PENDING" })
       local az, taken = serve(function() error "must not start" end)

@@ -4,11 +4,11 @@
 local auth   = require "aci.auth"
 local azure  = require "aci.azure"
 local clock  = require "aci.clock"
+local crypto = require "aci.crypto"
 local fail   = require "aci.error"
 local group  = require "aci.worker.group"
 local job    = require "aci.worker.job"
 local json   = require "aci.json"
-local secret = require "aci.secret"
 local task   = require "aci.task"
 
 local worker = {}
@@ -50,7 +50,7 @@ local function cloud(self, data)
    local login = data.aci_credentials or {}
    local value = given(login.client_secret)
    local key = table.concat({ data.subscription_id, tostring(given(login.client_id)),
-      value and secret.reveal(value) or "" }, "\0")
+      value and crypto.sha256(value) or "" }, "\0")
    if not self.clouds[key] then
       local config = setmetatable({ subscription = data.subscription_id }, { __index = self.config })
       self.clouds[key] = self.connect(config, login)
