@@ -375,6 +375,47 @@ describe("the credentials against the local cloud", function()
       end)
    end)
 
+   it("show nothing secret at -vvv, with every credential", function()
+      local trace, lines = require "aci.trace", {}
+      local seen, kept = {}, config.transport
+      local real = require("aci.rest").transport(config)
+      -- Notes what goes out as a secret and what comes in; the requests are the real ones.
+      config.transport = { request = function(_, options)
+         for name, value in pairs(options.form or {}) do
+            if secret.is(value) then seen[#seen + 1] = secret.reveal(value) end
+            assert.is_true(secret.is(value) or not name:find "secret$" and not name:find "assertion$", name)
+         end
+         local response, err = real:request(options)
+         local body = response and response.status == 200 and require("aci.json").decode(response.body)
+         for _, name in ipairs { "access_token", "refresh_token", "device_code" } do
+            if body and body[name] then seen[#seen + 1] = body[name] end
+         end
+         return response, err
+      end }
+      trace.to(3, function(line) lines[#lines + 1] = line end)
+      local done, why = pcall(function()
+         auth.client_certificate(config, with { certificate = folder .. "/login.pem" }):token(ARM)
+         auth.client_secret(config, with { client_id = config.client_id,
+            client_secret = config.client_secret }):token(ARM)
+         file("token", daemon.control(running.home, "POST", "/federatedtoken", {
+            subject = "system:serviceaccount:flows:Runner" }).token)
+         auth.workload_identity(config, with { token_file = folder .. "/token" }):token(ARM)
+         local device = auth.device_code(config, { tenant = config.tenant, show = function(_, code)
+            daemon.control(running.home, "POST", "/devicelogin", { user_code = code })
+         end })
+         device:token(ARM)
+         device:token(VAULT)
+      end)
+      trace.to(0)
+      config.transport = kept
+      assert.is_true(done, tostring(why))
+      local text = table.concat(lines, "\n")
+      assert.is_true(#seen >= 12 and #text > 2000, ("%d secrets, %d bytes"):format(#seen, #text))
+      for _, value in ipairs(seen) do
+         assert.is_nil(text:find(value, 1, true), "a secret was shown")
+      end
+   end)
+
    describe("the chain", function()
       local function settings(fields, environment)
          fields.home, fields.cloud = running.home, "local"
