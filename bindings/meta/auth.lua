@@ -31,7 +31,9 @@ function auth.credential(config) end
 --- them (prod: the first four; dev: az) or one (EnvironmentCredential, WorkloadIdentityCredential,
 --- ManagedIdentityCredential, AzureCliCredential, DeviceCodeCredential).
 ---@param config aci.Config
----@param options? {environment?: table<string, string>}
+--- `wait`: seconds that a silent metadata service is waited for; by default 0 where az or a terminal may come
+--- next, else 6, and 60 where client_id names an identity.
+---@param options? {environment?: table<string, string>, wait?: number}
 ---@return aci.Credential
 function auth.chain(config, options) end
 

@@ -52,6 +52,7 @@ local function is_our_audience(req, audience)
       or rest == "/")
 end
 
+-- An assertion may come again: msal uses one for nine of its ten minutes.
 local function check_names(req, claims, client_id)
    if claims.iss ~= client_id or claims.sub ~= client_id then
       words.deny(req, 700021)

@@ -23,7 +23,7 @@ end
 
 local function chain(script, fields, environment)
    local http = fake_http.new(script)
-   return auth.chain(fake_http.config(http, fields), { environment = environment or {} }), http
+   return auth.chain(fake_http.config(http, fields), { environment = environment or {}, wait = 0 }), http
 end
 
 local function failure(credential)
@@ -64,6 +64,14 @@ describe("the chain of credentials", function()
       assert.is_nil(http:got(1).headers)
       assert.equal(1, http:got(1).connect_timeout)
       assert.equal("true", http:got(2).headers.metadata)
+   end)
+
+   it("is not taken in by what answers for a metadata service that is not there", function()
+      local url = "GET http://169.254.169.254/metadata/identity/oauth2/token"
+      local absent = { url, 403, "connecting to 169.254.169.254:80: dial tcp: connect: A socket operation was "
+         .. "attempted to an unreachable network." }
+      local err = failure(chain({ absent }, { credentials = "prod" }))
+      assert.matches("managed identity: no metadata service answers", err.message)
    end)
 
    it("stops at a credential that is offered and refused: somebody meant it", function()

@@ -133,6 +133,46 @@ describe("the token endpoint", function()
       refused(70003, 400, "unsupported_grant_type", good { grant_type = "magic" })
    end)
 
+   it("signs a person in by device code, once, and renews it for other resources", function()
+      local devicelogin = require "sim.devicelogin"
+      local client = devicelogin.CLIENT
+      local grant = "urn:ietf:params:oauth:grant-type:device_code"
+      local scope = "https://management.azure.com/.default offline_access openid profile"
+      local status, begun = post({ client_id = client, scope = scope }, { path = "/oauth2/v2.0/devicecode" })
+      assert.same({ 200, 900 }, { status, begun.expires_in })
+      local poll = { grant_type = grant, client_id = client, device_code = begun.device_code }
+      refused(70016, 400, "authorization_pending", poll)
+      assert.is_false(devicelogin.answer(cloud.state, "NOTACODE", "granted"))
+      assert.is_true(devicelogin.answer(cloud.state, begun.user_code, "granted"))
+      refused(70018, 400, "bad_verification_code", { grant_type = grant, client_id = client, device_code = "x" })
+      local body = select(2, post(poll))
+      assert.same({ "user", "https://management.azure.com" },
+         { claims(body.access_token).idtyp, claims(body.access_token).aud })
+      assert.equal("owner@local.onmicrosoft.com", claims(body.id_token).preferred_username)
+      refused(54005, 400, "invalid_grant", poll)
+      local renewed = select(2, post { grant_type = "refresh_token", client_id = client,
+         refresh_token = body.refresh_token, scope = "https://graph.microsoft.com/.default" })
+      assert.matches("Application.ReadWrite.All", claims(renewed.access_token).scp)
+      assert.is_nil(renewed.refresh_token)
+      refused(70000, 400, "invalid_grant", { grant_type = "refresh_token", client_id = client,
+         refresh_token = "1.other", scope = scope })
+      refused(7000218, 401, "invalid_client", { client_id = cloud.owner.client_id, scope = scope },
+         { path = "/oauth2/v2.0/devicecode" })
+      refused(700016, 400, "unauthorized_client", { client_id = crypto.uuid4(), scope = scope },
+         { path = "/oauth2/v2.0/devicecode" })
+   end)
+
+   it("gives the person in Graph and ARM the owner's rights", function()
+      local devicelogin = require "sim.devicelogin"
+      local tokens = require "sim.tokens"
+      for resource, url in pairs { ["https://graph.microsoft.com"] = "https://graph.microsoft.com/v1.0/applications",
+         ["https://management.azure.com"] = ("https://management.azure.com/subscriptions/%s/resourcegroups"
+         .. "?api-version=2021-04-01"):format(cloud.owner.subscription) } do
+         local token = tokens.issue(cloud.state, devicelogin.claims(cloud.state, devicelogin.CLIENT, resource))
+         assert.equal(200, (cloud:request { url = url, token = token }))
+      end
+   end)
+
    it("echoes the caller's correlation id", function()
       local id = crypto.uuid4()
       assert.equal(id, refused(7000215, 401, "invalid_client", good { client_secret = "wrong" },

@@ -112,10 +112,12 @@ function auth.device_code(config, options)
 end
 
 --- The first credential that this machine offers, in the order of Azure's SDKs; the setting credentials
--- (AZURE_TOKEN_CREDENTIALS) leaves some of them or one. `options`: environment.
+-- (AZURE_TOKEN_CREDENTIALS) leaves some of them or one. `options`: environment, wait (seconds for a silent
+-- metadata service; by default 6 where nothing else can come, 60 where client_id names an identity).
 function auth.chain(config, options)
    local made
-   local fetch, kept = chain.source(config, { environment = options and options.environment,
+   options = options or {}
+   local fetch, kept = chain.source(config, { environment = options.environment, wait = options.wait,
       found = function(name) made.name = name end })
    made = auth.new("the first of " .. chain.names(kept), fetch)
    return made

@@ -92,10 +92,12 @@ local function nothing(reasons)
          .. "AZURE_CLIENT_ID, AZURE_CLIENT_SECRET), or run: az login" }
 end
 
+-- Opened once, however many services are asked for at the same time: a person is shown one code.
 local function try(link, config, how, scope)
    local fetch
    local ok, token, ends = pcall(function()
-      fetch = link.open(config, how)
+      fetch = how.opened[link] or link.open(config, how)
+      how.opened[link] = fetch
       return fetch(scope)
    end)
    if ok then
@@ -115,15 +117,16 @@ function chain.names(kept)
 end
 
 --- `fetch(scope) -> token, expires_on` of the first link that this machine offers; that one is used from then on.
--- A link that is offered and refused ends the search: somebody meant it. `options`: environment, found(name).
+-- A link that is offered and refused ends the search: somebody meant it. `options`: environment, wait
+-- (seconds for a silent metadata service), found(name).
 function chain.source(config, options)
    local kept, pinned = chain.select(config.credentials)
    if not kept then
       error_.raise { kind = "usage", code = "InvalidSetting",
          message = ("credentials (AZURE_TOKEN_CREDENTIALS) %q %s"):format(config.credentials, pinned) }
    end
-   local how = { pinned = pinned, environment = options.environment or process.environment(),
-      terminal = term.isatty "stdin" and term.isatty "stderr", patience = patience(config, kept) }
+   local how = { pinned = pinned, opened = {}, environment = options.environment or process.environment(),
+      terminal = term.isatty "stdin" and term.isatty "stderr", patience = options.wait or patience(config, kept) }
    local chosen
    return function(scope)
       if chosen then return chosen(scope) end

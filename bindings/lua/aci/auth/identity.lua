@@ -148,6 +148,11 @@ local function ask_forms(transport, forms, environment, options, scope)
    error(first, 0)
 end
 
+-- Docker Desktop answers in the place of a metadata service that is not there.
+local function is_stand_in(response)
+   return response.status == 403 and (response.body or ""):find "unreachable" ~= nil
+end
+
 --- Asks IMDS as the SDKs do before the token: without the header, and any answer counts. `seconds`: how long
 -- it may be silent. Whoever has an endpoint in the environment is not asked.
 function identity.probe(config, environment, seconds)
@@ -158,7 +163,7 @@ function identity.probe(config, environment, seconds)
    repeat
       local response = transport:request { method = "GET", url = asked.url, query = asked.query, retry = false,
          proxy = "", timeout = 3, connect_timeout = 1 }
-      if response and response.status ~= 403 then return true end
+      if response and not is_stand_in(response) then return true end
       if clock.monotonic() < deadline then task.sleep(math.min(1, seconds)) end
    until clock.monotonic() >= deadline
    return false
