@@ -66,6 +66,12 @@ static const char *const scripts[] = {
     "return c.listen {host = 'x'}, c.listen {tls = {ca = {certificate = 'a', key = 'b'}}}, "
     "pcall(c.listen, {prt = 1})",
 
+    "local a = require 'aci.archive'\n"
+    "local t = a.tar {{name = 'd/'}, {name = 'd/f', data = 'x', mode = 1}, "
+    "{name = 'l', type = 'link', target = 'd/f'}}\n"
+    "assert(a.gunzip(a.gzip(t)) == t and #a.untar(t) == 3)\n"
+    "return a.gunzip 'x', a.untar 'x', a.gunzip(a.gzip(t), 9), pcall(a.tar, {{nme = 'd'}})",
+
     "local c = require 'aci._template'\n"
     "assert(c.parse(\"concat('it''s', n.f(1)[0].x, 'b')\"))\n"
     "return select('#', c.parse('a({)')), c.parse('')",

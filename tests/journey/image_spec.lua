@@ -67,6 +67,20 @@ describe("the image", function()
       assert.is_nil(tape:find(fs.realpath ".", 1, true))
    end)
 
+   it("does not hold the settings that lie beside the scripts", function()
+      local copy, canary = folder .. "/copy", "canary-" .. crypto.uuid4()
+      assert(fs.mkdir(copy .. "/build"))
+      local build = process.self():match "^(.*)/"
+      good { "cp", build .. "/acihost", build .. "/acihost-init", build .. "/acihost_net.so", copy .. "/build" }
+      good { "cp", "-r", "scripts", copy .. "/scripts" }
+      assert(fs.write(copy .. "/scripts/config.lua", ("return { client_secret = %q }"):format(canary)))
+      assert(fs.write(copy .. "/scripts/own.lua", "-- mine"))
+      good { copy .. "/build/acihost", copy .. "/scripts/image.lua", folder .. "/copy.tar" }
+      local tape = archive.gunzip(image.read(folder .. "/copy.tar").blobs[2].data)
+      assert.is_nil(tape:find(canary, 1, true))
+      assert.is_truthy(tape:find("opt/acihost/scripts/own.lua", 1, true))
+   end)
+
    witness("is read by skopeo as oci-archive and as docker-archive", function()
       local seen = json.decode(good { "skopeo", "inspect", "oci-archive:" .. file })
       assert.equal(made.digest, seen.Digest)
