@@ -9,7 +9,8 @@
 /* The string or secret at an argument, as a view; raises for all else. */
 aci_view aci_crypto_view(lua_State *L, int index);
 
-/* Add the functions of crypto_files.c, crypto_keys.c, crypto_pieces.c and crypto_shared.c to the table on top. */
+/* Add the functions of crypto_files.c, crypto_keys.c, crypto_pieces.c and crypto_shared.c to the
+ * table on top. */
 void aci_crypto_files(lua_State *L);
 void aci_crypto_keys(lua_State *L);
 void aci_crypto_pieces(lua_State *L);

@@ -7,7 +7,8 @@
 
 #define TYPE "aci.secret"
 
-/* Shorter ones are not looked for in text: they would be found in words that mean something else. */
+/* Shorter ones are not looked for in text: they would be found in words that mean something else.
+ */
 #define SHORTEST 6
 
 typedef struct secret {
@@ -89,8 +90,8 @@ static int secret_new(lua_State *L) {
     return 1;
 }
 
-/* secret.formal(text) -> secret: one that is not looked for in text, since it is called secret here and
- * stands openly elsewhere */
+/* secret.formal(text) -> secret: one that is not looked for in text, since it is called secret here
+ * and stands openly elsewhere */
 static int secret_formal(lua_State *L) {
     push_secret(L);
     return 1;

@@ -1,6 +1,6 @@
 /* Certificates for the local cloud: an authority (CA) and certificates that it signs.
- * P-256 (RSA for logins) and SHA-256 throughout. Functions return 0, or -1 with the reason in `error`
- * (ACI_X509_ERROR bytes, always terminated); they leave OpenSSL's error queue empty. */
+ * P-256 (RSA for logins) and SHA-256 throughout. Functions return 0, or -1 with the reason in
+ * `error` (ACI_X509_ERROR bytes, always terminated); they leave OpenSSL's error queue empty. */
 #ifndef ACI_X509_H
 #define ACI_X509_H
 
