@@ -25,7 +25,7 @@ end
 local function value_tags(c, key)
    local group, config = c.azure:group_id() .. "/providers/", c.config
    local secrets = group .. "Microsoft.KeyVault/vaults/" .. config.vault .. "/secrets/"
-   local url = secret.new(config.prefect_url)
+   local url = secret.formal(config.prefect_url) -- secure in the template, open everywhere else
    local login = url .. "\n" .. key
    if config.prefect_auth then login = login .. "\n" .. config.prefect_auth end
    return {
@@ -43,7 +43,7 @@ local function parameters(c)
    return {
       location = config.location, keyvaultname = config.vault,
       ["prefect-api-auth"] = config.prefect_auth or secret.new "", ["prefect-api-key"] = key,
-      ["prefect-api-url"] = secret.new(config.prefect_url),
+      ["prefect-api-url"] = secret.formal(config.prefect_url),
       ["queue-name"] = config.queue, testsecret = config.testsecret,
       ["agent-image"] = images.agent(config), ["agent-packages"] = images.agent_packages(config),
       ["vnet-name"] = config.vnet, ["subnet-name"] = config.subnet,

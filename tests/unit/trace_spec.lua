@@ -191,6 +191,13 @@ describe("the trace hides", function()
       hides "canary"
    end)
 
+   it("what is secret in form only just where it stands", function()
+      exchange { url = "https://h/", method = "PUT", json = { url = secret.formal "http://somewhere/api" } }
+      exchange { url = "http://somewhere/api/x" }
+      assert.truthy(told():find('{"url":"<secret>"}', 1, true), told())
+      assert.truthy(told():find("GET http://somewhere/api/x", 1, true), told())
+   end)
+
    it("what looks like a secret", function()
       for _, text in ipairs { "eyJhbGciOi.eyJjYW5hcnki.c2ln", "AccountKey=canary;", "https://user:canary@h/",
          "https://h/b?sv=1&sig=canary%3D", "pnu_canary1234", "-----BEGIN EC PRIVATE KEY-----\ncanary" ..

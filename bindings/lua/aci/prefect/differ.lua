@@ -25,8 +25,8 @@ local function same_table(a, b)
 end
 
 local function same_secret(a, b)
-   if type(a) == "string" then a = secret.new(a) end
-   if type(b) == "string" then b = secret.new(b) end
+   if type(a) == "string" then a = secret.formal(a) end
+   if type(b) == "string" then b = secret.formal(b) end
    return secret.is(a) and secret.is(b) and secret.equal(a, b)
 end
 

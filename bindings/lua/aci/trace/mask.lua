@@ -26,8 +26,16 @@ local function is_seen(value)
    return false
 end
 
+-- One that is called secret where it stands only; or put together of secrets that are known.
+local function is_formal(value)
+   return secret.is(value) and secret.conceal(secret.reveal(value)) ~= HIDDEN
+end
+
 --- Remembers a secret value (a string or secret) and masks it in all text from now on.
 function mask.learn(value)
+   if is_formal(value) then
+      return HIDDEN
+   end
    if #value >= SHORTEST and not secret.equal(value, HIDDEN) and not is_seen(value) then
       table.insert(seen, secret.new(value))
       table.sort(seen, function(a, b) return #a > #b end) -- one may be part of another
