@@ -90,6 +90,8 @@ void aci_options_help(const char *program) {
            "  run.lua       start a flow run and follow it\n"
            "  worker.lua    run what is scheduled in a work queue\n"
            "  teardown.lua  remove everything that setup made\n"
+           "  image.lua     build the container image\n"
+           "  push.lua      bring it to a registry\n"
            "  sim.lua       the local cloud\n");
 }
 
