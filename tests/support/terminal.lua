@@ -1,5 +1,6 @@
 -- A terminal of its own (tmux) with a program in it, which is typed on and looked at.
 local clock = require "aci.clock"
+local fs = require "aci.fs"
 local process = require "aci.process"
 local task = require "aci.task"
 
@@ -8,17 +9,15 @@ local Terminal = {}
 Terminal.__index = Terminal
 
 local slow = os.getenv "ACIHOST_SANITIZED" and 4 or 1
-local count = 0
 
 function Terminal:tmux(...)
-   local result = assert(process.run { args = { "tmux", "-f", "/dev/null", "-L", self.name, ... } })
+   local result = assert(process.run { args = { "tmux", "-f", "/dev/null", "-S", self.folder .. "/socket", ... } })
    return result.stdout, result.code
 end
 
 -- Begins `args` (words) in `folder` with the environment changed by `environment`.
 function terminal.open(args, folder, environment)
-   count = count + 1
-   local self = setmetatable({ name = ("acihost-%d-%d"):format(process.pid(), count) }, Terminal)
+   local self = setmetatable({ folder = assert(fs.tempdir "terminal") }, Terminal)
    local words = { "env" }
    for name, value in pairs(environment or {}) do words[#words + 1] = name .. "=" .. value end
    table.move(args, 1, #args, #words + 1, words)
@@ -65,6 +64,7 @@ end
 
 function Terminal:close()
    self:tmux "kill-server"
+   fs.remove_tree(self.folder)
 end
 
 return terminal
