@@ -14,8 +14,8 @@ local function answer(request, status, body)
    request:respond(status, { ["content-type"] = "application/json; charset=utf-8" }, body)
 end
 
-local function refusal(description)
-   return json.encode { error = "invalid_request", error_description = description }
+local function refusal(description, code)
+   return json.encode { error = code or "invalid_request", error_description = description }
 end
 
 --- Asks the cloud with the group's own key.
@@ -34,7 +34,7 @@ forms["/metadata/identity/oauth2/token"] = function(spec, request)
    if request.headers["x-forwarded-for"] then
       return 400, refusal "The X-Forwarded-For header is not allowed"
    elseif request.headers.metadata ~= "true" then
-      return 400, refusal "Required metadata header not specified"
+      return 400, refusal("Required metadata header not specified", "bad_request_102")
    end
    return ask(spec, request.query or "")
 end
