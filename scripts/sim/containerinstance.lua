@@ -138,12 +138,34 @@ aci:route("GET /subscriptions/:subscription/providers/Microsoft.ContainerInstanc
    return 200, body, status ~= "Succeeded" and req.cloud:retry {} or nil
 end)
 
+-- What a new subscription may have in a location; of a group's cores, those of its containers' requests.
+local QUOTAS = { ContainerGroups = 100, StandardCores = 100 }
+
+local function cores(groups)
+   local sum = 0
+   for _, row in ipairs(groups) do
+      for _, container in ipairs(row.body.properties.containers) do
+         sum = sum + container.properties.resources.requests.cpu
+      end
+   end
+   return math.ceil(sum)
+end
+
+local function usage(req, name, value)
+   return { id = req.path .. "/" .. name, unit = "Count", currentValue = value, limit = QUOTAS[name],
+      name = { value = name, localizedValue = (name:gsub("(%l)(%u)", "%1 %2")) } }
+end
+
 aci:route("GET /subscriptions/:subscription/providers/Microsoft.ContainerInstance/locations/:location/usages",
-   { action = "Microsoft.ContainerInstance/locations/usages/read" }, function(req)
-   local count = #req.state:resources { type = "Microsoft.ContainerInstance/containerGroups" }
-   return 200, { value = json.array { {
-      id = req.path .. "/ContainerGroups", unit = "Count", currentValue = count, limit = 1000,
-      name = { value = "ContainerGroups", localizedValue = "Container Groups" } } } }
+   { action = "Microsoft.ContainerInstance/locations/usages/read", scope = function(req)
+      return "/subscriptions/" .. req.params.subscription
+   end }, function(req)
+   local groups = {}
+   for _, row in ipairs(req.state:resources { type = "Microsoft.ContainerInstance/containerGroups" }) do
+      if row.body.location == req.params.location then groups[#groups + 1] = row end
+   end
+   return 200, { value = json.array { usage(req, "ContainerGroups", #groups),
+      usage(req, "StandardCores", cores(groups)) } }
 end)
 
 aci:job("launch", grouprun.launch)

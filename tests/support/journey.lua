@@ -72,6 +72,11 @@ function Journey:cloud()
    return text and json.decode(text)
 end
 
+--- The login of the local cloud's owner: tenant, client_id, client_secret.
+function Journey:owner()
+   return assert(json.decode(assert(fs.read(self.environment.ACIHOST_HOME .. "/owner.json"))))
+end
+
 --- The lines of the request log that wrote something.
 function Journey:writes()
    local found = {}

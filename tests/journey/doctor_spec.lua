@@ -1,0 +1,63 @@
+-- doctor.lua before the set-up, after it, and with things taken away.
+local journey = require "tests.support.journey"
+
+local function by_check(rows)
+   local found = {}
+   for _, row in ipairs(rows) do found[row.check] = row end
+   return found
+end
+
+describe("doctor.lua on the local cloud", function()
+   local here
+   setup(function() here = journey.new() end)
+   teardown(function() here:close() end)
+
+   local function examine(expected_code)
+      local code, out, err = here:run { "doctor", "--output", "json" }
+      assert.equal(expected_code, code, out .. err)
+      return by_check(assert(require("aci.json").decode(out)))
+   end
+
+   it("finds nothing wrong where nothing has been made, and writes nothing", function()
+      local seen = examine(0)
+      assert.equal("ok", seen.login.state)
+      assert.equal("note", seen.agent.state)
+      assert.equal("setup.lua makes it", seen.storage.advice)
+      assert.same({}, here:writes())
+   end)
+
+   it("finds all in order after the set-up", function()
+      here:good { "setup" }
+      journey.eventually(20, function()
+         local code, out = here:run { "doctor" }
+         return code == 0 and not out:find " note " and not out:find " skipped "
+      end)
+   end)
+
+   it("names what was taken away, and what brings it back", function()
+      here:lua [[
+         local c = require "aci.setup".connect()
+         local vault = c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault
+         for _, a in ipairs(c.azure:list(vault .. "/providers/Microsoft.Authorization/roleAssignments")) do
+            if a.properties.scope == vault then c.azure:delete(a.id) end
+         end
+         local app = c.graph:applications_tagged("acihost:" .. c.marker)[1]
+         for _, each in ipairs(c.graph:get("/applications/" .. app.id).passwordCredentials) do
+            c.graph:remove_password(app.id, each.keyId)
+         end]]
+      journey.eventually(20, function() return examine(1).principal.state == "wrong" end)
+      local seen = examine(1)
+      assert.equal("wrong", seen.identity.state)
+      assert.truthy(seen.identity.advice:find("Key Vault Secrets User", 1, true))
+      assert.truthy(seen.principal.seen:find "AADSTS7000215")
+      assert.equal("ok", seen.storage.state)
+   end)
+
+   it("ends as a failed login does", function()
+      local owner = here:owner()
+      local code, out = here:run({ "doctor" }, { AZURE_TENANT_ID = owner.tenant,
+         AZURE_CLIENT_ID = owner.client_id, AZURE_CLIENT_SECRET = "not it" })
+      assert.equal(4, code, out)
+      assert.truthy(out:find "subscription +skipped +needs login")
+   end)
+end)
