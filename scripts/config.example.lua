@@ -18,7 +18,8 @@ return {
    -- Prefect: on the local cloud its own is used unless this names another.
    -- prefect_url = "http://127.0.0.1:4200/api",              -- [PREFECT_API_URL]
    -- The key is better left to the environment: [PREFECT_API_KEY].
-   -- queue = "armaci",                       -- work queue that the agent polls [ACIHOST_QUEUE]
+   -- queue = "armaci",                       -- Prefect 2: work queue that the agent polls [ACIHOST_QUEUE]
+   -- work_pool = "armaci",                   -- Prefect 3: work pool that the worker serves [ACIHOST_WORK_POOL]
 
    -- Where, and under which names. The vault's and the storage account's are worldwide; they derive from the
    -- subscription and the group where they are not set.
@@ -38,7 +39,7 @@ return {
 
    -- Which twin of the demo flows runs: Lua on the local cloud, Python on Azure where nothing is set.
    -- flow_language = "python",
-   -- agent_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",
+   -- agent_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",   -- on Prefect 3 3.8.8-python3.11
    -- job_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",
 
    -- The value of the demo's secret is better left to the environment: [ACIHOST_TESTSECRET].

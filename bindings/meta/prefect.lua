@@ -30,6 +30,11 @@ function prefect.connect(config) end
 ---@return aci.prefect.Ref
 function prefect.ref(slug, name) end
 
+--- The same by the block's id, as the API stores it: also the default of a variable of a work pool.
+---@param id string
+---@return { ["$ref"]: { block_document_id: string } }
+function prefect.reference(id) end
+
 ---@class aci.prefect.Folder
 ---@field path string # "NAME-HASH": names the content
 ---@field hash string
@@ -215,6 +220,14 @@ function Prefect:due_runs(queue, options) end
 
 ---@return table?
 function Prefect:work_pool(name) end
+
+--- Makes a work pool, or changes one; its type can't be changed.
+---@param fields { name: string, type?: string, base_job_template?: table, description?: string, [string]: any }
+---@return table
+function Prefect:put_work_pool(fields) end
+
+---@return boolean # false where there was none
+function Prefect:delete_work_pool(name) end
 
 ---@return table[]
 function Prefect:work_pools() end

@@ -20,11 +20,13 @@ end
 local function prefect(command, _, tools)
    if contains(command, "prefect agent start") then
       return { tools.program, tools.scripts .. "/worker.lua", "-q", after(command, "-q") or "default" }
+   elseif contains(command, "prefect worker start") and after(command, "--pool") then
+      return { tools.program, tools.scripts .. "/worker.lua", "--pool", after(command, "--pool") }
    elseif #command == 0 or contains(command, "prefect.engine") or contains(command, "flow-run execute") then
       return { tools.program, tools.scripts .. "/execute.lua" }
    end
-   return nil, "the local runner of Prefect's images knows `prefect agent start`, `python -m prefect.engine` "
-      .. "and `prefect flow-run execute`, not: " .. table.concat(command, " ")
+   return nil, "the local runner of Prefect's images knows `prefect agent start`, `prefect worker start "
+      .. "--pool`, `python -m prefect.engine` and `prefect flow-run execute`, not: " .. table.concat(command, " ")
 end
 
 --- Our own image: `acihost worker.lua ...`.

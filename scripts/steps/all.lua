@@ -6,6 +6,7 @@ return {
    require "steps.group",
    require "steps.template",
    require "steps.principal",
+   require "steps.pool",
    require "steps.storage",
    require "steps.blocks",
    require "steps.deployments",

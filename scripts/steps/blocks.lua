@@ -1,40 +1,54 @@
 -- What the agent and the flows find in Prefect, under the original's names.
 local prefect = require "aci.prefect"
 local step = require "aci.step"
+local credentials = require "steps.credentials"
 local images = require "steps.images"
 
 local function block(slug, name, data)
    return { kind = "block", id = slug .. "/" .. name, slug = slug, name = name, data = data }
 end
 
+--- Where Prefect 2's agent starts the runs.
+local function job(c)
+   return block("azure-container-instance-job", "aci", {
+      aci_credentials = prefect.ref("azure-container-instance-credentials", "aci-sp"),
+      subscription_id = c.config.subscription,
+      resource_group_name = c.config.group,
+      identities = { c.template.identity },
+      subnet_ids = { c.template.subnet },
+      image = images.job(c),
+      env = images.job_environment(c),
+      cpu = 1, memory = 1,
+      task_start_timeout_seconds = 480,
+   })
+end
+
+local function prefect2(c)
+   return {
+      credentials(c),
+      job(c),
+      block("azure", "az-storage", {
+         bucket_path = c.storage.container,
+         azure_storage_account_name = c.storage.account,
+         azure_storage_account_key = c.storage.key,
+         azure_storage_anon = false,
+      }),
+      block("string", "kv-url", { value = c.template.vault_url }),
+   }
+end
+
+--- Prefect 3 has a work pool in place of the first two, and variables in place of text blocks: the block is
+-- made too where the server still knows its type (before 3.5).
+local function prefect3(c)
+   return {
+      block("azure-blob-storage-credentials", "az-storage", { connection_string = c.storage.connection_string }),
+      { kind = "variable", id = "kv_url", name = "kv_url", value = c.template.vault_url },
+      c.prefect:block_type "string" and block("string", "kv-url", { value = c.template.vault_url }) or nil,
+   }
+end
+
 return step {
    name = "blocks",
    needs = { "template", "principal", "storage" },
-   want = function(c)
-      return {
-         block("azure-container-instance-credentials", "aci-sp", {
-            tenant_id = c.principal.tenant_id,
-            client_id = c.principal.client_id,
-            client_secret = c.principal.client_secret,
-         }),
-         block("azure-container-instance-job", "aci", {
-            aci_credentials = prefect.ref("azure-container-instance-credentials", "aci-sp"),
-            subscription_id = c.config.subscription,
-            resource_group_name = c.config.group,
-            identities = { c.template.identity },
-            subnet_ids = { c.template.subnet },
-            image = images.job(c.config),
-            env = images.job_environment(c.config),
-            cpu = 1, memory = 1,
-            task_start_timeout_seconds = 480,
-         }),
-         block("azure", "az-storage", {
-            bucket_path = c.storage.container,
-            azure_storage_account_name = c.storage.account,
-            azure_storage_account_key = c.storage.key,
-            azure_storage_anon = false,
-         }),
-         block("string", "kv-url", { value = c.template.vault_url }),
-      }
-   end,
+   want = function(c) return c.prefect:major() < 3 and prefect2(c) or prefect3(c) end,
 }

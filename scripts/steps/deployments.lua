@@ -21,21 +21,34 @@ local function upload(c, demo)
       blob = c.storage.blob, container = c.storage.container }
 end
 
-local function deployment(c, demo)
-   return { kind = "deployment", id = demo.flow .. "/" .. demo.name, want = {
-      flow = demo.flow, name = demo.name, version = "1",
-      path = demo.code.path, entrypoint = entrypoint(c, demo),
-      work_queue_name = c.config.queue,
+--- Prefect 2: the code from the storage block, the container group from the infrastructure block.
+local function by_blocks(c, demo)
+   return { path = demo.code.path, work_queue_name = c.config.queue,
       storage = prefect.ref("azure", "az-storage"),
-      infrastructure = prefect.ref("azure-container-instance-job", "aci"),
-      parameter_openapi_schema = { title = "Parameters", type = "object",
-         properties = json.object {}, required = json.array {} },
+      infrastructure = prefect.ref("azure-container-instance-job", "aci") }
+end
+
+--- Prefect 3: the code by a pull step, the container group from the work pool.
+local function by_pool(c, demo)
+   return { work_pool_name = c.config.work_pool, pull_steps = json.array {
+      { ["prefect_azure.deployments.steps.pull_from_azure_blob_storage"] = {
+         requires = "prefect-azure[blob_storage]", container = c.storage.container,
+         folder = demo.code.path .. "/",
+         credentials = "{{ prefect.blocks.azure-blob-storage-credentials.az-storage }}" } },
    } }
+end
+
+local function deployment(c, demo)
+   local want = c.prefect:major() < 3 and by_blocks(c, demo) or by_pool(c, demo)
+   want.flow, want.name, want.version, want.entrypoint = demo.flow, demo.name, "1", entrypoint(c, demo)
+   want.parameter_openapi_schema = { title = "Parameters", type = "object",
+      properties = json.object {}, required = json.array {} }
+   return { kind = "deployment", id = demo.flow .. "/" .. demo.name, want = want }
 end
 
 return step {
    name = "deployments",
-   needs = { "blocks" },
+   needs = { "blocks", "pool" },
    want = function(c)
       local things = {}
       for _, demo in ipairs(demos) do

@@ -26,6 +26,8 @@ return step {
    gives = function(c, account)
       local key = c.azure:storage_key(account)
       return { account = account.name, key = key, container = c.config.container,
+         connection_string = ("DefaultEndpointsProtocol=https;AccountName=%s;AccountKey="):format(account.name)
+            .. key .. ";EndpointSuffix=" .. c.config.storage_suffix,
          blob = blob.connect(c.config, account.name, key) }
    end,
 }

@@ -8,7 +8,7 @@ local fail    = require "aci.error"
 local ref     = require "aci.prefect.ref"
 local folder  = require "aci.prefect.folder"
 
-local prefect = { ref = ref.new, folder = folder.read }
+local prefect = { ref = ref.new, reference = ref.encode, folder = folder.read }
 
 local Api = { __name = "aci.prefect" }
 Api.__index = Api

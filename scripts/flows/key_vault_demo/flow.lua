@@ -6,8 +6,14 @@ local keyvault = require "aci.keyvault"
 
 local SECRET = "testsecret"
 
+--- Prefect 3 keeps it in a variable, Prefect 2 in the original's block.
+local function vault_url()
+   local api = flow.prefect()
+   return api:variable "kv_url" or api:block("string", "kv-url").data.value
+end
+
 local log_secret = flow.task { name = "log_secret", function()
-   local url = flow.prefect():block("string", "kv-url").data.value
+   local url = vault_url()
    local settings = flow.config()
    local vault = keyvault.connect(settings, url, auth.managed_identity(settings))
    local found = vault:secret(SECRET)

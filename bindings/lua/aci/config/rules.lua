@@ -85,6 +85,12 @@ rules.prefect_name = name_rule {
    shortest = 1, longest = 200, strange = "[/%%&<>%c]", words = "characters other than / % & < >",
 }
 
+--- Prefect keeps names that begin with its own for itself.
+function rules.work_pool(value)
+   if value:lower():find "^prefect" then return nil, "begins with 'prefect', which the server keeps for itself" end
+   return rules.prefect_name(value)
+end
+
 rules.display_name = name_rule {
    shortest = 1, longest = 120, strange = "%c", words = "printable characters",
 }

@@ -68,6 +68,8 @@ return {
      example = "admin:password" },
    { name = "queue", env = { "ACIHOST_QUEUE" }, default = "armaci", rule = rules.prefect_name,
      example = "armaci" },
+   { name = "work_pool", env = { "ACIHOST_WORK_POOL" }, default = "armaci", rule = rules.work_pool,
+     example = "armaci" },
    { name = "flow_language", env = { "ACIHOST_FLOW_LANGUAGE" }, rule = rules.flow_language,
      example = "python" },
    { name = "agent_image", env = { "ACIHOST_AGENT_IMAGE" }, rule = rules.text,

@@ -50,6 +50,25 @@ function queues:work_pool(name)
    return (self:request("GET", "/work_pools/" .. escape(name), { missing = true }))
 end
 
+--- Makes a work pool, or changes one. Its type can't be changed.
+-- @param fields `name`, and for a new one `type`; `base_job_template`, `description`, `is_paused`,
+--   `concurrency_limit`
+function queues:put_work_pool(fields)
+   local there = self:work_pool(fields.name)
+   if not there then return (self:request("POST", "/work_pools/", { json = fields })) end
+   local change = {}
+   for key, value in pairs(fields) do change[key] = value end
+   change.name, change.type = nil, nil
+   self:request("PATCH", "/work_pools/" .. escape(fields.name), { json = change })
+   return self:work_pool(fields.name)
+end
+
+--- Deletes a work pool with its queues; deployments in it stay, without a pool.
+function queues:delete_work_pool(name)
+   local _, status = self:request("DELETE", "/work_pools/" .. escape(name), { missing = true })
+   return status ~= 404
+end
+
 function queues:work_pools()
    return self:pages("/work_pools/filter")
 end
