@@ -5,7 +5,7 @@
 -- `match` is a Lua pattern on "METHOD https://host/path?query" (or on "METHOD /path" alone), case does not
 -- matter. Others: code, message, headers, delay (seconds before going on), drop (the connection is closed
 -- unanswered), after (the request is carried out and only then the fault strikes: the answer is lost),
--- skip (let so many pass).
+-- skip (let so many pass), chance (strikes one request in so many: 0.05 is every twentieth).
 local task   = require "aci.task"
 local refuse = require "sim.refuse"
 
@@ -40,7 +40,7 @@ end
 
 local function take(self, req)
    for index, rule in ipairs(self.rules) do
-      if hits(rule, req) then
+      if hits(rule, req) and (not rule.chance or math.random() < rule.chance) then
          if rule.skip > 0 then
             rule.skip = rule.skip - 1
          else

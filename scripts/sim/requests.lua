@@ -27,12 +27,13 @@ local function caller_name(req)
    return caller.name or caller.appid or caller.oid or json.null
 end
 
---- Writes the line of a request.
+--- Writes the line of a request. `lost` is the status of an answer that a planted fault kept back.
 function methods:note(req, status, began)
    local line = {
       time = clock.iso(began), host = req.plain and "prefect" or req.host, method = req.method,
          path = req.path,
-      status = status, caller = caller_name(req), write = req.route ~= nil and req.route.write == true,
+      status = status, lost = req.carried_out, caller = caller_name(req),
+      write = req.route ~= nil and req.route.write == true,
    }
    if self.file then
       self.file:write(json.encode(line), "\n")

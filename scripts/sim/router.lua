@@ -295,6 +295,7 @@ function methods:handle(fields)
    local began = clock.now()
    local results = table.pack(pcall(run, self, req))
    if results[1] and req.fault then
+      req.carried_out = results[2]
       results = table.pack(pcall(faults.raise, req.fault, req))
    end
    local status, body, headers = results[2], results[3], results[4]

@@ -123,11 +123,22 @@ describe("the framework of the local cloud", function()
       assert.equal(200, (get "/things/a"))
    end)
 
+   it("lets planted faults strike by chance", function()
+      local rule = cloud.cloud.faults:plant { match = "GET .*things/a", status = 503, times = 1000, chance = 0.5 }
+      local struck = 0
+      for _ = 1, 100 do struck = struck + (get "/things/a" == 503 and 1 or 0) end
+      cloud.cloud.faults:clear()
+      assert.equal(1000 - struck, rule.times)
+      assert.is_true(struck > 10 and struck < 90, struck)
+   end)
+
    it("loses an answer after the work when a fault says so", function()
       cloud.cloud.faults:plant { match = "POST .*toys", status = 503, after = true }
       local status = cloud:request { method = "POST", url = "https://toy.test/toys", json = {
          name = "lost answer" } }
       assert.equal(503, status)
+      local lines = cloud.cloud.requests.lines
+      assert.same({ 503, 201 }, { lines[#lines].status, lines[#lines].lost })
       local found = false
       for _, row in ipairs(select(2, get "/toys")) do
          found = found or row.name == "lost answer"

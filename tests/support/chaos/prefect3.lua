@@ -1,0 +1,2 @@
+local three = {}
+return three
