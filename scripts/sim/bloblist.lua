@@ -181,7 +181,7 @@ local function container_element(row, with_metadata)
    local p = row.body.properties
    return "<Container>" .. name_element(row.name) .. properties_element {
       { "Last-Modified", clock.http_date(clock.parse_iso(p.lastModifiedTime)) },
-      { "Etag", bare(row.body.etag) },
+      { "Etag", row.body.etag }, -- with its quotes, unlike a blob's
       { "LeaseStatus", "unlocked" }, { "LeaseState", "available" },
       { "DefaultEncryptionScope", "$account-encryption-key" }, { "DenyEncryptionScopeOverride", "false" },
       { "HasImmutabilityPolicy", "false" }, { "HasLegalHold", "false" },
@@ -232,7 +232,7 @@ function list.blocks(req, blob)
       end
    end
    local status, body, headers = answer(table.concat(text) .. "</BlockList>")
-   headers.ETag = blob and blob.etag
+   headers.ETag, headers["Last-Modified"] = blob and blob.etag, blob and clock.http_date(blob.modified)
    headers["x-ms-blob-content-length"] = blob and tostring(blob.size) or "0"
    return status, body, headers
 end

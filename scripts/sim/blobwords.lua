@@ -121,13 +121,11 @@ end
 
 --- The body of an error: a byte order mark and one line; nothing for HEAD.
 function words.error(_, code, message, refusal, req)
-   local headers = { ["x-ms-error-code"] = code, ["content-type"] = "application/xml" }
-   if code == "InternalServerError" then
-      headers["x-ms-error-code"] = "InternalError"
-   end
+   local headers = { ["x-ms-error-code"] = code == "InternalServerError" and "InternalError" or code }
    if req.method == "HEAD" then
       return nil, headers
    end
+   headers["content-type"] = "application/xml"
    local more = {}
    for index, pair in ipairs(refusal.details or {}) do
       more[index] = ("<%s>%s</%s>"):format(pair[1], words.escape(pair[2]), pair[1])

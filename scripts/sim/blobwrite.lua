@@ -261,7 +261,8 @@ function write.set_properties(req, blob)
    local properties = properties_of(req, false)
    properties.md5 = req.headers["x-ms-blob-content-md5"]
    blob.properties = properties
-   return 200, nil, written(data.change_blob(req.state, blob))
+   local changed = data.change_blob(req.state, blob)
+   return 200, nil, { ETag = changed.etag, ["Last-Modified"] = clock.http_date(changed.modified) }
 end
 
 return write

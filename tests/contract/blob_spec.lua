@@ -4,10 +4,18 @@
 local crypto  = require "aci.crypto"
 local errors  = require "aci.error"
 local fs      = require "aci.fs"
+local rows    = require "tests.support.blobrows"
+local sides   = require "tests.support.sides"
 local support = require "tests.support.blob"
 local task    = require "aci.task"
 
 local count = 0
+
+local MISSING = "vendor/peers azurite installs the real one"
+local REQUESTS = { "signing", "blobs", "lists" }
+
+local ledger = sides.open("Blob storage", "Azurite")
+local both = {}
 
 local function refusal(f, ...)
    local ok, err = pcall(f, ...)
@@ -20,12 +28,14 @@ local all_bytes = {}
 for i = 0, 255 do all_bytes[i + 1] = string.char(i) end
 all_bytes = table.concat(all_bytes)
 
-local function checks(start)
+--- @param side of the table; nil: the checks are no rows
+local function checks(start, side)
    local backend, store, container, folder
 
    setup(function()
       backend = start()
       store = backend and backend.store
+      if side then both[side] = backend end
       folder = assert(fs.tempdir())
    end)
    teardown(function()
@@ -36,11 +46,11 @@ local function checks(start)
    --- Each check has a container of its own.
    local function check(name, body)
       it(name, function()
-         if not backend then pending "vendor/peers azurite installs the real one" return end
+         if not backend then pending(MISSING) return end
          count = count + 1
          container = ("spec-%d-%s"):format(count, crypto.hex(crypto.random(3)))
          assert.is_true(store:create_container(container))
-         body()
+         if side then ledger:hold(side, "client: " .. name, body) else body() end
          store:delete_container(container)
       end)
    end
@@ -217,10 +227,29 @@ local function checks(start)
       assert.is_nil(store:properties(container, "k"))
       assert.equal(403, refusal(stranger.list, stranger, container).status)
    end)
+
+   --- Each request of these is a row.
+   for _, file in ipairs(side and REQUESTS or {}) do
+      for _, part in ipairs(require("tests.contract.blob." .. file)) do
+         it("request by request: " .. part[1], function()
+            if not backend then pending(MISSING) return end
+            backend.rows = backend.rows or rows.open(side, ledger, backend)
+            backend.rows:part(part[1])
+            part[2](backend.rows)
+         end)
+      end
+   end
 end
 
-describe("Blob storage in the local cloud", function() checks(support.local_cloud) end)
-describe("Blob storage in Azurite", function() checks(support.azurite) end)
+describe("Blob storage in the local cloud", function() checks(support.local_cloud, "here") end)
+describe("Blob storage in Azurite", function() checks(support.azurite, "there") end)
 if os.getenv "BLOB_ENDPOINT" then
    describe("Blob storage at BLOB_ENDPOINT", function() checks(support.named) end)
 end
+
+describe("Blob storage, both", function()
+   it("give the same answers", function()
+      if not both.there then pending(MISSING) return end
+      ledger:compare()
+   end)
+end)

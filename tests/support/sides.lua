@@ -57,12 +57,32 @@ local function parting(a, b)
    return window(a), window(b)
 end
 
+local function lines_of(text)
+   local lines = {}
+   for line in (text .. "\n"):gmatch "(.-)\n" do lines[line] = true end
+   return lines
+end
+
+-- The lines of a text that the other does not have.
+local function own_lines(text, other)
+   local theirs, own = lines_of(other), {}
+   for line in (text .. "\n"):gmatch "(.-)\n" do
+      if not theirs[line] then own[#own + 1] = #line > 400 and line:sub(1, 400) .. ".." or line end
+   end
+   return #own > 0 and table.concat(own, " | ") or "(nothing more)"
+end
+
+local function contrast(a, b)
+   if a:find "\n" and b:find "\n" then return own_lines(a, b), own_lines(b, a) end
+   return parting(a, b)
+end
+
 --- The rows that differ, each as text with both outcomes. Empty where the real side was not there.
 function Ledger:differences()
    local found, none = {}, { whole = "(no outcome)" }
    for _, row in ipairs(self.there and self.order or {}) do
       if differs(row) then
-         local here, there = parting((row.here or none).whole, (row.there or none).whole)
+         local here, there = contrast((row.here or none).whole, (row.there or none).whole)
          found[#found + 1] = ("%s\n   local cloud: %s\n   %s: %s"):format(row.spec, here, self.real, there)
       end
    end
