@@ -1,4 +1,5 @@
-/* The small functions of aci._http: URLs as text, and the arithmetic of another try. */
+/* The small functions of aci._http: URLs as text, challenges, and the arithmetic of another try. */
+#include "core/challenge.h"
 #include "core/fault.h"
 #include "core/retry.h"
 #include "core/url.h"
@@ -62,17 +63,20 @@ static int http_unescape(lua_State *L) {
     return 1;
 }
 
-static void set_span(lua_State *L, const char *key, aci_url_part span, bool lower) {
+static void push_part(lua_State *L, const char *bytes, size_t length, bool lower) {
     luaL_Buffer buffer;
-    char *out;
-    if (!span.at)
-        return;
-    out = luaL_buffinitsize(L, &buffer, span.length + 1);
-    for (size_t i = 0; i < span.length; i++) {
-        char c = span.at[i];
+    char *out = luaL_buffinitsize(L, &buffer, length + 1);
+    for (size_t i = 0; i < length; i++) {
+        char c = bytes[i];
         out[i] = lower && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
     }
-    luaL_pushresultsize(&buffer, span.length);
+    luaL_pushresultsize(&buffer, length);
+}
+
+static void set_span(lua_State *L, const char *key, aci_url_part span, bool lower) {
+    if (!span.at)
+        return;
+    push_part(L, span.at, span.length, lower);
     lua_setfield(L, -2, key);
 }
 
@@ -108,6 +112,61 @@ static int http_resolve(lua_State *L) {
     if (!*guard)
         return luaL_error(L, "not enough memory");
     lua_pushstring(L, *guard);
+    return 1;
+}
+
+/* ---- challenges ---- */
+
+static void push_value(lua_State *L, const aci_challenge *piece) {
+    luaL_Buffer buffer;
+    char *out = luaL_buffinitsize(L, &buffer, piece->value_length + 1);
+    luaL_pushresultsize(&buffer, aci_challenge_unquote(piece, out));
+}
+
+/* Into the challenge on top of the stack; of one name said twice, the first counts. */
+static void set_parameter(lua_State *L, const aci_challenge *piece) {
+    if (piece->name_length == 0) {
+        push_value(L, piece);
+        lua_setfield(L, -2, "token");
+        return;
+    }
+    lua_getfield(L, -1, "parameters");
+    push_part(L, piece->name, piece->name_length, true);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, -3) == LUA_TNIL) {
+        lua_pushvalue(L, -2);
+        push_value(L, piece);
+        lua_rawset(L, -5);
+    }
+    lua_pop(L, 3);
+}
+
+static void add_challenge(lua_State *L, const aci_challenge *piece, lua_Integer number) {
+    lua_createtable(L, 0, 2);
+    push_part(L, piece->name, piece->name_length, true);
+    lua_setfield(L, -2, "scheme");
+    lua_newtable(L);
+    lua_setfield(L, -2, "parameters");
+    lua_rawseti(L, -2, number);
+}
+
+/* challenges(header) -> { { scheme, parameters, token }, ... }, what WWW-Authenticate asks for */
+static int http_challenges(lua_State *L) {
+    size_t length;
+    const char *header = luaL_checklstring(L, 1, &length);
+    aci_challenge piece;
+    aci_challenge_kind kind;
+    aci_challenge_init(&piece, header, length);
+    lua_newtable(L);
+    for (lua_Integer count = 0; (kind = aci_challenge_next(&piece)) != ACI_CHALLENGE_END;) {
+        if (kind == ACI_CHALLENGE_SCHEME) {
+            add_challenge(L, &piece, ++count);
+        } else {
+            lua_rawgeti(L, -1, count);
+            set_parameter(L, &piece);
+            lua_pop(L, 1);
+        }
+    }
     return 1;
 }
 
@@ -173,6 +232,7 @@ void http_text_register(lua_State *L) {
                                          {"unescape", http_unescape},
                                          {"url", http_url},
                                          {"resolve", http_resolve},
+                                         {"challenges", http_challenges},
                                          {"retry_status", http_retry_status},
                                          {"retry_method", http_retry_method},
                                          {"retry_fault", http_retry_fault},

@@ -123,6 +123,16 @@ function http.query(map) end
 ---@return aci.error? err kind "invalid"
 function http.url(text) end
 
+---@class aci.http.Challenge
+---@field scheme string in lower case
+---@field parameters table<string, string> names in lower case; of one said twice, the first
+---@field token? string what follows the scheme where that is a single word
+
+--- What a WWW-Authenticate header asks for, in its order; reading ends where it is no longer one.
+---@param header string
+---@return aci.http.Challenge[]
+function http.challenges(header) end
+
 --- The URL with the values of secret parameters (sig, code, token, ...) masked: fit for a log.
 ---@param url string|aci.secret
 ---@return string

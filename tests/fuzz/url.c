@@ -1,7 +1,11 @@
-/* Fuzzes what aci.http reads of others: URLs, Location, the lines of an answer's head, Retry-After.
+/* Fuzzes what aci.http reads of others: URLs, Location, the lines of an answer's head, Retry-After,
+ * challenges.
  * sources: bindings/core/url.c bindings/core/headers.c bindings/core/retry.c
+ * sources: bindings/core/challenge.c
  *
- * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end. */
+ * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end,
+ * challenges written anew are read as the same ones. */
+#include "../../bindings/core/challenge.h"
 #include "../../bindings/core/headers.h"
 #include "../../bindings/core/retry.h"
 #include "../../bindings/core/url.h"
@@ -65,6 +69,64 @@ static void check_headers(const char *text) {
     aci_headers_drop(&headers);
 }
 
+/* A value in quotes; what it takes is at most twice as long. */
+static char *put_quoted(char *to, const aci_challenge *piece) {
+    char *plain = malloc(piece->value_length + 1);
+    size_t length = aci_challenge_unquote(piece, plain);
+    require(length <= piece->value_length && (piece->quoted || length == piece->value_length));
+    *to++ = '"';
+    for (size_t i = 0; i < length; i++) {
+        if (plain[i] == '"' || plain[i] == '\\')
+            *to++ = '\\';
+        *to++ = plain[i];
+    }
+    *to++ = '"';
+    free(plain);
+    return to;
+}
+
+static char *put_bytes(char *to, const char *bytes, size_t length) {
+    memcpy(to, bytes, length);
+    return to + length;
+}
+
+/* Reads them and writes them plainly; returns how much that is. */
+static size_t rewrite_challenges(const char *text, size_t length, char *out) {
+    aci_challenge piece;
+    aci_challenge_kind kind, before = ACI_CHALLENGE_END;
+    char *to = out;
+    aci_challenge_init(&piece, text, length);
+    while ((kind = aci_challenge_next(&piece)) != ACI_CHALLENGE_END) {
+        inside((aci_url_part){piece.name, piece.name_length}, text, length);
+        inside((aci_url_part){piece.value, piece.value_length}, text, length);
+        require(before != ACI_CHALLENGE_END || kind == ACI_CHALLENGE_SCHEME);
+        *to++ = before == ACI_CHALLENGE_SCHEME && kind == ACI_CHALLENGE_PARAMETER ? ' ' : ',';
+        to = put_bytes(to, piece.name, piece.name_length);
+        if (kind == ACI_CHALLENGE_PARAMETER && piece.name_length == 0)
+            to = put_bytes(to, piece.value, piece.value_length);
+        if (kind == ACI_CHALLENGE_PARAMETER && piece.name_length > 0) {
+            *to++ = '=';
+            to = put_quoted(to, &piece);
+        }
+        before = kind;
+    }
+    require(aci_challenge_next(&piece) == ACI_CHALLENGE_END);
+    return (size_t)(to - out);
+}
+
+static void check_challenges(const char *text, size_t length) {
+    char *exact = malloc(length ? length : 1), *first = malloc(5 * length + 5), *second;
+    size_t written;
+    put_bytes(exact, text, length); /* exact, so that a read past the end is seen */
+    written = rewrite_challenges(exact, length, first);
+    second = malloc(5 * written + 5);
+    require(rewrite_challenges(first, written, second) == written);
+    require(memcmp(first, second, written) == 0);
+    free(exact);
+    free(first);
+    free(second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = malloc(size + 1);
     if (size)
@@ -74,6 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_escape(text, size);
     check_resolve(text);
     check_headers(text);
+    check_challenges(text, size);
     aci_retry_after("retry-after", text, 1e9);
     free(text);
     return 0;

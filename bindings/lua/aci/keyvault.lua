@@ -46,13 +46,14 @@ end
 
 --- The parts of `WWW-Authenticate: Bearer authorization="https://login/TENANT", resource="https://..."`.
 local function challenge_of(response)
-   local header = response.headers["www-authenticate"]
-   if not header or not header:lower():find "^bearer" then return nil end
-   local parts = {}
-   for name, value in header:gmatch '([%w_]+)="([^"]*)"' do parts[name] = value end
-   local authority = parts.authorization or parts.authorization_uri or ""
-   return { resource = parts.resource or (parts.scope or ""):gsub("/%.default$", ""),
-      tenant = authority:match "^https://[^/]+/([^/?]+)" }
+   for _, asked in ipairs(http.challenges(response.headers["www-authenticate"] or "")) do
+      local parts = asked.parameters
+      local authority = parts.authorization or parts.authorization_uri or ""
+      if asked.scheme == "bearer" then
+         return { resource = parts.resource or (parts.scope or ""):gsub("/%.default$", ""),
+            tenant = authority:match "^https://[^/]+/([^/?]+)" }
+      end
+   end
 end
 
 --- A token may go only to a service of the domain that it is for: the vault's host has to end in a dot and

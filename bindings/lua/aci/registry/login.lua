@@ -3,6 +3,7 @@
 -- and that for an access token of one repository. No login goes to another host than the registry's.
 local crypto = require "aci.crypto"
 local error_ = require "aci.error"
+local http = require "aci.http"
 local json = require "aci.json"
 local secret = require "aci.secret"
 
@@ -31,12 +32,12 @@ function login.may_go(base, url)
    return host == other and (scheme == other_scheme or other_scheme == "https")
 end
 
---- What a `WWW-Authenticate` header asks: the scheme in lower case and its parameters.
+--- The first thing that a `WWW-Authenticate` header asks for and that we could send: its scheme and its
+-- parameters.
 function login.challenge(header)
-   local scheme, rest = (header or ""):match "^%s*(%a+)%s*(.*)$"
-   local found = {}
-   for name, value in (rest or ""):gmatch '([%w_]+)%s*=%s*"([^"]*)"' do found[name:lower()] = value end
-   return scheme and scheme:lower(), found
+   for _, asked in ipairs(http.challenges(header or "")) do
+      if asked.scheme == "basic" or asked.scheme == "bearer" then return asked.scheme, asked.parameters end
+   end
 end
 
 --- The header for a request, from what was learnt so far.
