@@ -53,8 +53,7 @@ local function load(run, logger, folder)
    if not deployment then
       fail.raise { kind = "not_found", code = "deployment", message = "the run's deployment is gone" }
    end
-   local where, path = code.fetch(api, settings, deployment, folder)
-   logger:info(("Downloading flow code from storage at '%s'"):format(path))
+   local where = code.fetch(api, settings, deployment, folder, function(text) logger:info(text) end)
    local file = deployment.entrypoint:match "^(.+):" or ""
    return code.load(where, deployment.entrypoint), crypto.hex(crypto.md5(fs.read(where .. "/" .. file) or ""))
 end

@@ -32,7 +32,7 @@ end
 local function by_pool(c, demo)
    return { work_pool_name = c.config.work_pool, pull_steps = json.array {
       { ["prefect_azure.deployments.steps.pull_from_azure_blob_storage"] = {
-         requires = "prefect-azure[blob_storage]", container = c.storage.container,
+         requires = "prefect-azure", container = c.storage.container,
          folder = demo.code.path .. "/",
          credentials = "{{ prefect.blocks.azure-blob-storage-credentials.az-storage }}" } },
    } }

@@ -50,7 +50,8 @@ local function checks(start)
    local function fetch(bucket, path, more)
       local into = assert(fs.tempdir "fetched-")
       local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(into) end })
-      code.fetch(api(bucket, more), backend.config, { storage_document_id = "x", path = path }, into)
+      code.fetch(api(bucket, more), backend.config, { storage_document_id = "x", path = path }, into,
+         function() end)
       return tree(into)
    end
 

@@ -1,26 +1,19 @@
 --- Where a flow's code comes from and how it is loaded.
 
-local fail = require "aci.error"
-local flow = require "aci.flow"
-local fs   = require "aci.fs"
-local json = require "aci.json"
+local flow    = require "aci.flow"
+local pull    = require "aci.flow.pull"
+local secret  = require "aci.secret"
+local storage = require "aci.flow.storage"
 
 local code = {}
 
-local function problem(message, advice)
-   fail.raise { kind = "failed", code = "flow_code", message = message, advice = advice }
-end
-
-local function given(value)
-   if value == json.null or value == "" then return nil end
-   return value
-end
+local problem, given, safe = storage.problem, storage.given, storage.safe
 
 --- "flows/a" as container "flows" and prefix "a/"; with a container of its own all of it is the prefix.
 local function place(data)
    local container, base = given(data.azure_storage_container), data.bucket_path
    if container then
-      container = require("aci.secret").reveal(container)
+      container = secret.reveal(container)
    else
       container, base = base:match "^/*([^/]+)/*(.*)$"
    end
@@ -33,34 +26,10 @@ local function open(config, data)
    if not account or not key then
       problem("the storage block has no account name and key", "save them into the block, as setup.lua does")
    end
-   return require("aci.blob").connect(config, require("aci.secret").reveal(account), key)
+   return require("aci.blob").connect(config, secret.reveal(account), key)
 end
 
-local function safe(path)
-   return path ~= "" and path:sub(1, 1) ~= "/" and not ("/" .. path .. "/"):find("/../", 1, true)
-end
-
-local function download(store, container, prefix, into)
-   local count = 0
-   for _, blob in ipairs((store:list(container, { prefix = prefix }))) do
-      local path = blob.name:sub(#prefix + 1)
-      if safe(path) and path:sub(-1) ~= "/" then
-         local folder = path:match "^(.*)/"
-         if folder then assert(fs.mkdir(into .. "/" .. folder)) end
-         store:download(container, blob.name, into .. "/" .. path)
-         count = count + 1
-      end
-   end
-   if count == 0 then problem(("no code in %s/%s"):format(container, prefix)) end
-   return count
-end
-
---- Downloads a deployment's code into a folder.
--- @return the folder, and what to say of where it came from
-function code.fetch(api, config, deployment, into)
-   if type(deployment.pull_steps) == "table" and #deployment.pull_steps > 0 then
-      problem "the deployment has pull steps; acihost runs code from a storage block only"
-   end
+local function from_block(api, config, deployment, into)
    local id, path = given(deployment.storage_document_id), given(deployment.path) or ""
    if not id then return path, path end
    local block = api:block_by_id(id, { secrets = true })
@@ -71,8 +40,21 @@ function code.fetch(api, config, deployment, into)
    local container, base = place(block.data)
    local prefix = base .. path:gsub("^/+", ""):gsub("/*$", "/")
    if path == "" then prefix = base end
-   download(open(config, block.data), container, prefix, into)
+   storage.download(open(config, block.data), container, prefix, into)
    return into, path
+end
+
+--- Brings a deployment's code into a folder: by its pull steps, else from its storage block.
+-- @param say function(text), told what is done
+-- @return the folder that the entrypoint is in
+function code.fetch(api, config, deployment, into, say)
+   local steps = given(deployment.pull_steps)
+   if steps and #steps > 0 then
+      return pull.run(steps, { api = api, config = config, folder = into, say = say })
+   end
+   local where, path = from_block(api, config, deployment, into)
+   say(("Downloading flow code from storage at '%s'"):format(path))
+   return where
 end
 
 --- "flow.lua:key_vault_demo" as file and name.
