@@ -22,8 +22,8 @@ end
 
 local function read_times(path)
    local times = {}
-   for offset, moment in (fs.read(path) or ""):gmatch "(%d+) ([%d.]+)\n" do
-      times[#times + 1] = { offset = tonumber(offset), moment = tonumber(moment) }
+   for from, to, moment in (fs.read(path) or ""):gmatch "(%d+) (%d+) ([%d.]+)\n" do
+      times[#times + 1] = { from = tonumber(from), to = tonumber(to), moment = tonumber(moment) }
    end
    return times
 end
@@ -32,13 +32,15 @@ local function stamp(moment)
    return (clock.iso(moment):gsub("(%.%d+)Z$", function(digits) return (digits .. "0000000"):sub(1, 8) .. "Z" end))
 end
 
---- The lines with the time at which each was first seen in the file.
+--- The lines with the time at which each was first seen in the file. What nobody has seen yet is not shown:
+-- a line's time must be the same whenever it is read.
 local function with_times(text, from, times)
    local lines, at, index = {}, from, 1
    for line in text:gmatch "[^\n]*\n?" do
       if line == "" then break end
-      while times[index + 1] and times[index + 1].offset <= at do index = index + 1 end
-      lines[#lines + 1] = stamp(times[index] and times[index].moment or clock.now()) .. " " .. line
+      while times[index] and times[index].to < at + #line do index = index + 1 end
+      if not times[index] then break end
+      lines[#lines + 1] = stamp(times[index].moment) .. " " .. line
       at = at + #line
    end
    return lines

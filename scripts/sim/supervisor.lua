@@ -33,17 +33,22 @@ local function record(container)
    groupfiles.write(("%s/%s.json"):format(folder, container.name), container.view)
 end
 
---- Notes when the log grew, so that its lines can be told with their times.
+--- Notes how far the log grew and when, so that its lines can be told with their times.
+local function note_growth(container)
+   local base = ("%s/%s"):format(folder, container.name)
+   local info, seen = fs.stat(base .. ".log"), container.logged or 0
+   if info and info.size < seen then -- begun anew
+      fs.remove(base .. ".times")
+      seen = 0
+   end
+   if not info or info.size == seen then return end
+   fs.append(base .. ".times", ("%d %d %.7f\n"):format(seen, info.size, clock.now()))
+   container.logged = info.size
+end
+
 local function follow(container)
-   local log = ("%s/%s.log"):format(folder, container.name)
-   local seen = -1
    while true do
-      local info = fs.stat(log)
-      if info and info.size ~= seen then
-         fs.append(("%s/%s.times"):format(folder, container.name), ("%d %.7f\n"):format(math.max(seen, 0),
-            clock.now()))
-         seen = info.size
-      end
+      note_growth(container)
       task.sleep(0.25)
    end
 end
@@ -60,6 +65,7 @@ end
 
 local function ended(container, result)
    local state = container.view.currentState
+   note_growth(container)
    state.state, state.finishTime = "Terminated", now()
    if stopping and fs.stat(folder .. "/stop") then
       container.view.previousState = { state = "Running", startTime = state.startTime, detailStatus = "" }
