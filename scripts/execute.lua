@@ -55,7 +55,8 @@ local function load(run, logger, folder)
    end
    local where = code.fetch(api, settings, deployment, folder, function(text) logger:info(text) end)
    local file = deployment.entrypoint:match "^(.+):" or ""
-   return code.load(where, deployment.entrypoint), crypto.hex(crypto.md5(fs.read(where .. "/" .. file) or ""))
+   return code.load(where, deployment.entrypoint), crypto.hex(crypto.md5(fs.read(where .. "/" .. file) or "")),
+      deployment.parameter_openapi_schema
 end
 
 --- Being stopped from outside is a crash: the run must not stay "Running".
@@ -73,11 +74,11 @@ local function main()
    local logger = api:logger { flow_run_id = run.id, echo = echo }
    local folder = fs.tempdir "flow"
    local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })
-   local ok, flow, version = pcall(load, run, logger, folder)
+   local ok, flow, version, schema = pcall(load, run, logger, folder)
    if not ok then return not_loaded(logger, flow) end
    logger:flush()
    local state, why = engine.run_flow({ api = api, config = settings, run = run, echo = echo,
-      version = version }, flow)
+      version = version, schema = schema }, flow)
    echo("info", state and ("Finished: " .. state.name) or ("Stopped: " .. tostring(why)))
 end
 

@@ -266,6 +266,14 @@ function Prefect:task_run(id) end
 ---@return table[]
 function Prefect:task_runs(flow_run_id) end
 
+---@param fields { type: string, data: any, key?: string, description?: string, flow_run_id?: string, task_run_id?: string }
+---@return table
+function Prefect:create_artifact(fields) end
+
+---@param id string
+---@param fields { data?: any, description?: string }
+function Prefect:patch_artifact(id, fields) end
+
 ---@class aci.prefect.State
 ---@field type "SCHEDULED"|"PENDING"|"RUNNING"|"COMPLETED"|"FAILED"|"CANCELLED"|"CRASHED"|"PAUSED"|"CANCELLING"
 ---@field name? string

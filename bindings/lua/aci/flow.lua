@@ -54,6 +54,20 @@ function Task:__call(...)
    return require("aci.flow.engine").run_task(run, self, ...)
 end
 
+--- Starts the task beside the caller. @return aci.task.Task: `:wait()` gives what the function gives
+function Task:submit(...)
+   local run = context.current()
+   if not run then return require("aci.task").spawn(self.body, ...) end
+   return require("aci.flow.engine").submit_task(run, self, ...)
+end
+
+--- Starts the task once for every item of a list. @return array of aci.task.Task
+function Task:map(list)
+   local started = {}
+   for index, item in ipairs(list) do started[index] = self:submit(item) end
+   return started
+end
+
 function Flow:__call(parameters)
    return self.body(parameters or {})
 end
@@ -70,6 +84,13 @@ function flow.prefect()
    local run = context.current()
    if run then return run.api end
    fail.raise { kind = "usage", code = "no_run", message = "there is no flow run here to ask Prefect for" }
+end
+
+--- Makes an artifact of the calling run: `markdown = text`, `table = rows`, `link = url` (and `text`),
+-- `image = url` or `progress = 0..100`; with `key` and `description`. Outside of a run it makes none.
+-- @return `{ id =, update = function(self, value) }`
+function flow.artifact(fields)
+   return require("aci.flow.artifact").make(context.current(), fields)
 end
 
 --- The settings of this run.

@@ -73,6 +73,7 @@ end
 -- @return the folder that the entrypoint is in
 function pull.run(list, place)
    local outputs = {}
+   place.say(("Running %d deployment pull step(s)"):format(#list))
    for _, step in ipairs(list) do
       local name, inputs = only(step)
       local run = known[name] or refuse(name)

@@ -50,6 +50,16 @@ function runs:task_run(id)
    return (self:request("GET", "/task_runs/" .. id, { missing = true }))
 end
 
+--- Makes an artifact: `type`, `data`, and optionally `key`, `description`, `flow_run_id`, `task_run_id`.
+function runs:create_artifact(fields)
+   return (self:request("POST", "/artifacts/", { json = fields }))
+end
+
+--- Changes an artifact's data or description.
+function runs:patch_artifact(id, fields)
+   self:request("PATCH", "/artifacts/" .. id, { json = fields })
+end
+
 --- The task runs of a flow run.
 function runs:task_runs(flow_run_id)
    return self:pages("/task_runs/filter", { flow_runs = { id = { any_ = { flow_run_id } } } })
