@@ -51,20 +51,10 @@ local function check_announced(req, column)
    return md5, crc
 end
 
--- The pieces of the body, from the connection or (inside of the process) from the text.
-local function next_piece(req)
-   if req.raw then
-      return req.raw:read()
-   end
-   local text = not req.taken and req:text() or ""
-   req.taken = true
-   return text ~= "" and text or nil
-end
-
 local function pour(req, file, sums)
    local size = 0
    while true do
-      local piece, err = next_piece(req)
+      local piece, err = req:piece()
       if not piece then
          return not err and size or nil, err
       end

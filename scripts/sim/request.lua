@@ -54,6 +54,17 @@ function methods:text()
    return self.body or ""
 end
 
+--- The next piece of the body, from the connection or (inside of the process) the whole text once; nil at its
+-- end, and nil with an error when the client left.
+function methods:piece()
+   if self.raw and self.body == nil then
+      return self.raw:read()
+   end
+   local text = not self.taken and self:text() or ""
+   self.taken = true
+   return text ~= "" and text or nil
+end
+
 --- The body as a JSON value; refused in the words of the service when it is not one.
 function methods:json()
    local value, err = json.decode(self:text())

@@ -1,5 +1,5 @@
 --- The services of the local cloud, by file name, in the order in which they are mounted.
 return {
    "control", "entra", "federation", "graph", "arm", "groups", "authorization", "deployments", "network", "identity",
-   "storage", "vaults", "containerinstance", "metadata", "keyvault", "blob", "prefect",
+   "storage", "vaults", "containerregistry", "acr", "containerinstance", "metadata", "keyvault", "blob", "prefect",
 }
