@@ -42,5 +42,9 @@ return {
    -- agent_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",   -- on Prefect 3 3.8.8-python3.11
    -- job_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",
 
+   -- A container registry with our own image in it: true derives a name, a text is its name. Agent and Lua jobs run
+   -- from it then, and flow_language is lua where it is not set. Azure bills the registry by the day.
+   -- registry = true,                        -- [ACIHOST_REGISTRY]
+
    -- The value of the demo's secret is better left to the environment: [ACIHOST_TESTSECRET].
 }

@@ -1,7 +1,6 @@
 -- push.lua HOST/REPOSITORY:TAG [FILE]: brings an image (image.lua's, or any `oci-archive:` of one platform) to a
 -- registry. What the registry has is not sent. Azure Container Registry takes the login of the settings (role
 -- AcrPush); others a user and, in the environment, ACIHOST_REGISTRY_PASSWORD.
-local auth     = require "aci.auth"
 local cli      = require "aci.cli"
 local config   = require "aci.config"
 local image    = require "aci.image"
@@ -29,14 +28,15 @@ local function is_azure(host)
    return host:find "%.azurecr%.io$" or host:find "%.azurecr%.us$" or host:find "%.azurecr%.cn$"
 end
 
-local target = registry.connect {
+local settings = {
    host = to.host, chunk = options.chunk and math.max(1, math.tointeger(options.chunk) or 1),
    user = options.user, password = options.user and password(),
-   azure = not options.user and is_azure(to.host) and auth.credential(config.load { cloud = options.cloud }) or nil,
    on_blob = function(digest, size, was_there)
       io.stderr:write(("%s  %9d bytes  %s\n"):format(digest:sub(1, 19), size, was_there and "there" or "sent"))
    end,
 }
+local target = not options.user and is_azure(to.host)
+   and registry.azure(config.load { cloud = options.cloud }, to.host, settings) or registry.connect(settings)
 local result = target:push(to.repository, to.tag, image.read(file))
 
 if options.output == "json" then

@@ -122,12 +122,17 @@ function Azure:validate(group, name, template, parameters) end
 
 --- Deploys a template and waits; gives the deployment. `progress` is called with an operation (as
 --- deployment_operations gives it) whenever a resource's state changes.
----@param options? {parameters?: table, mode?: string, progress?: function, timeout?: number}
+---@param options? {parameters?: table, mode?: string, progress?: function, timeout?: number, note?: fun(word: string, text: string)}
 ---@return table
 function Azure:deploy(group, name, template, options) end
 
 ---@return table? # nil when there is none
 function Azure:deployment(group, name) end
+
+--- Waits until the deployment of that name, if one runs, has ended. Raises kind "timeout" after 40 minutes.
+---@param note? fun(word: string, text: string) told when it has to wait
+---@return boolean # whether it had to wait
+function Azure:wait_for_deployment(group, name, note) end
 
 --- One entry for each resource: {id, type, name, state, code, provisioning, message, time, duration}.
 ---@return table[]

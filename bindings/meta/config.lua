@@ -35,11 +35,13 @@ local config = {}
 ---@field flow_language? "lua"|"python"
 ---@field agent_image? string
 ---@field job_image? string
+---@field registry false|string name of the container registry for our own image; derived for `true`
 ---@field authority string login host
 ---@field arm_endpoint string
 ---@field graph_endpoint string
 ---@field vault_suffix string
 ---@field storage_suffix string
+---@field registry_suffix string
 ---@field ca_file? string
 ---@field connect_to? string where every request of ours goes (the local cloud)
 ---@field from table<string, string> where each value came from

@@ -36,6 +36,13 @@ function Registry:manifest(repository, reference) end
 ---@return aci.Registry
 function registry.connect(options) end
 
+--- A client of a registry of Azure with the settings' own login, on the local cloud too.
+---@param config aci.Config
+---@param host string its login server: "ours.azurecr.io"
+---@param options? table as for `connect`
+---@return aci.Registry
+function registry.azure(config, host, options) end
+
 --- "host:5000/team/acihost:1.0" in its parts; the tag is "latest" where none is named. Raises kind "usage".
 ---@param text string
 ---@return {host: string, repository: string, tag: string}

@@ -22,11 +22,13 @@ end
 function acr.headers()
    return { ["docker-distribution-api-version"] = "registry/2.0", server = "openresty",
       ["strict-transport-security"] = "max-age=31536000; includeSubDomains",
-      ["access-control-expose-headers"] = "Docker-Content-Digest, WWW-Authenticate, Link, X-Ms-Correlation-Request-Id" }
+      ["access-control-expose-headers"] = "Docker-Content-Digest, WWW-Authenticate, Link, "
+         .. "X-Ms-Correlation-Request-Id" }
 end
 
 local function not_found()
-   refuse.with { status = 404, body = "404 page not found\n", headers = { ["content-type"] = "text/plain; charset=utf-8" } }
+   refuse.with { status = 404, body = "404 page not found\n",
+      headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 
 function acr.missing() not_found() end
@@ -241,6 +243,7 @@ route("GET /v2/*name/tags/list", { needs = "pull" }, function(req)
 end)
 
 acr:job("acr-sweep", data.sweep)
+acr.files = { "registry" }
 acr.stop = data.forget
 
 return acr

@@ -34,8 +34,8 @@ function manifests.find(req)
    if not found then manifests.unknown(req, reference) end
    local supports = SUPPORTS[KINDS[found.type]]
    if supports and not accepts(req, found.type) then
-      refuse.with { status = 404, code = "MANIFEST_UNKNOWN", message = ("%s found, but accept header does not support "
-         .. "%s"):format(KINDS[found.type], supports) }
+      refuse.with { status = 404, code = "MANIFEST_UNKNOWN", bare = true,
+         message = ("%s found, but accept header does not support %s"):format(KINDS[found.type], supports) }
    end
    return found
 end

@@ -5,6 +5,7 @@ local fs         = require "aci.fs"
 local groupcheck = require "sim.groupcheck"
 local grouprun   = require "sim.grouprun"
 local groupview  = require "sim.groupview"
+local imagepull  = require "sim.imagepull"
 local logs       = require "sim.grouplogs"
 local provider   = require "sim.provider"
 local refuse     = require "sim.refuse"
@@ -47,7 +48,12 @@ local function hide_secrets(req, r, properties)
          end
       end
    end
-   for _, credential in ipairs(properties.imageRegistryCredentials or {}) do credential.password = nil end
+   for _, credential in ipairs(properties.imageRegistryCredentials or {}) do
+      if credential.password ~= nil then
+         req.state:put_secret(r.id, imagepull.secret_name(credential.server), tostring(credential.password))
+         credential.password = nil
+      end
+   end
 end
 
 local function address_of(properties)
@@ -171,6 +177,7 @@ end)
 aci:job("launch", grouprun.launch)
 aci:job("sweep", function(_, data) fs.remove_tree(data.folder) end)
 
+aci.files = { "images" } -- unpacked ones; those of registries are in "registry"
 aci.start, aci.stop = grouprun.resume_all, grouprun.stop_all
 
 return aci

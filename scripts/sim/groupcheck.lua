@@ -1,8 +1,9 @@
 --- What Container Instances refuses in the body of a container group, in its own words where they are known.
-local json    = require "aci.json"
-local refuse  = require "sim.refuse"
-local runners = require "sim.runners"
-local state   = require "sim.state"
+local json      = require "aci.json"
+local imagepull = require "sim.imagepull"
+local refuse    = require "sim.refuse"
+local runners   = require "sim.runners"
+local state     = require "sim.state"
 
 local groupcheck = {}
 
@@ -46,10 +47,15 @@ local function check_environment(list, path)
    end
 end
 
+local function inaccessible(image, group)
+   refuse(400, "InaccessibleImage", ("The image '%s' in container group '%s' is not accessible. Please check the "
+      .. "image and registry credential."):format(image, group))
+end
+
+-- Names in a registry of Azure are looked up there, with the group's credential (check_pulls).
 local function check_image(container, group)
    local image = required(container.properties.image, "string", "image", "properties.containers")
-   refuse.unless(runners.find(image), 400, "InaccessibleImage", ("The image '%s' in container group '%s' is not "
-      .. "accessible. Please check the image and registry credential."):format(image, group))
+   if not imagepull.parse(image) and not runners.find(image) then inaccessible(image, group) end
 end
 
 local function check_container(container, index, group, kind)
@@ -175,6 +181,20 @@ local function check_registries(r, properties)
    end
 end
 
+--- The images of Azure's registries, with the group's credentials. A validation does not pull: the identity may
+-- be made by the same template.
+local function check_pulls(req, r, properties)
+   if req.preflight then return end
+   for _, kind in ipairs { "initContainers", "containers" } do
+      for _, container in ipairs(properties[kind] or {}) do
+         local image = container.properties.image
+         if imagepull.parse(image) and not imagepull.find(req.state, r.id, properties, image) then
+            inaccessible(image, r.name)
+         end
+      end
+   end
+end
+
 local POLICIES = { Always = true, OnFailure = true, Never = true }
 
 --- Refuses what is wrong with r.body.
@@ -201,6 +221,7 @@ function groupcheck.run(req, r)
    check_subnet(req, r, properties)
    check_address(properties, r.name)
    check_registries(r, properties)
+   check_pulls(req, r, properties)
 end
 
 --- Refuses a change of what cannot change on an existing group.

@@ -4,6 +4,7 @@ local crypto     = require "aci.crypto"
 local fs         = require "aci.fs"
 local process    = require "aci.process"
 local groupfiles = require "sim.groupfiles"
+local imagepull  = require "sim.imagepull"
 local runners    = require "sim.runners"
 local state      = require "sim.state"
 local task       = require "aci.task"
@@ -87,8 +88,13 @@ end
 
 local function container_spec(cloud, row, container, folder)
    local env = environment(cloud, row, container, folder)
-   local image = container.properties.image
-   local args, why = runners.find(image)(container.properties.command or {}, env, tools())
+   local image, command = container.properties.image, container.properties.command or {}
+   if imagepull.parse(image) then
+      return { name = container.name, image = image, env = env, cwd = folder, command = command,
+         pull = imagepull.source(cloud, row, image) or { refused = true },
+         images = (cloud.home or root(cloud)) .. "/images" }
+   end
+   local args, why = runners.find(image)(command, env, tools())
    return { name = container.name, image = image, env = env, cwd = folder,
       args = args or { "/bin/sh", "-c", 'echo "$0" >&2; exit 127', why } }
 end

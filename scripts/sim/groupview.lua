@@ -5,12 +5,17 @@ local grouprun   = require "sim.grouprun"
 
 local groupview = {}
 
+--- The state of a container that has begun; one that waits for its image has not.
+local function begun(view)
+   local current = view and view.currentState
+   return current and current.state ~= "Waiting" and current or nil
+end
+
 --- "Pending" until every container was started once, then "Succeeded", however it ended.
 function groupview.provisioning(cloud, row)
    local folder = grouprun.folder(cloud, row)
    for _, container in ipairs(row.body.properties.containers) do
-      local view = groupfiles.container(folder, container.name)
-      if not (view and view.currentState) then
+      if not begun(groupfiles.container(folder, container.name)) then
          local init_failed = groupview.state(cloud, row) == "Failed"
          return init_failed and "Succeeded" or "Pending"
       end
@@ -21,7 +26,7 @@ end
 local function container_states(folder, containers)
    local running, failed, started = 0, 0, 0
    for _, container in ipairs(containers) do
-      local current = (groupfiles.container(folder, container.name) or {}).currentState
+      local current = begun(groupfiles.container(folder, container.name))
       if current then
          started = started + 1
          if current.state == "Running" then running = running + 1 end

@@ -23,10 +23,10 @@ local live = {}
 
 local function now() return (clock.iso(clock.now()):gsub("Z$", "0Z")) end
 
-local function event(name, message)
+local function event(name, message, kind)
    local moment = now():gsub("%.%d+Z$", "Z")
    return { count = 1, firstTimestamp = moment, lastTimestamp = moment, name = name, message = message,
-      type = "Normal" }
+      type = kind or "Normal" }
 end
 
 local function record(container)
@@ -119,12 +119,46 @@ local function run(container)
    return watcher
 end
 
+-- An image of a registry is unpacked and the command found in it; raises why the image cannot be had. A command
+-- that it does not have ends as one that cannot be started.
+local function unpack(container)
+   local imagerun = require "sim.imagerun"
+   if container.pull.refused then error("image not found, or no right to pull it", 0) end
+   local root, settings = imagerun.prepare(container.pull, container.images)
+   local ok, args, env = pcall(imagerun.start, root, settings, container.command, container.env)
+   container.args = ok and args or { "/bin/sh", "-c", 'echo "$0" >&2; exit 127', tostring(args) }
+   container.env = ok and env or container.env
+end
+
+local function pull(container)
+   local image, events = container.pull and container.pull.image or container.image, container.view.events
+   events[#events + 1] = event("Pulling", ('pulling image "%s"'):format(image))
+   local ok, err = true, nil
+   if container.pull then ok, err = pcall(unpack, container) end
+   if ok then
+      events[#events + 1] = event("Pulled", ('Successfully pulled image "%s"'):format(image))
+      return true
+   end
+   events[#events + 1] = event("Failed", ('Failed to pull image "%s": %s'):format(image, tostring(err)), "Warning")
+   events[#events + 1] = event("BackOff", ('Back-off pulling image "%s"'):format(image))
+   container.view.currentState = { state = "Waiting", startTime = now(), detailStatus = "" }
+   record(container)
+   return false
+end
+
+--- True when every container has its image; an image that cannot be had stays so: what a registry keeps under a
+-- digest does not change.
 local function prepare(list)
+   local all = true
    for _, container in ipairs(list) do
       container.view = groupfiles.container(folder, container.name)
-         or { restartCount = 0, events = { event("Pulling", ('pulling image "%s"'):format(container.image)),
-            event("Pulled", ('Successfully pulled image "%s"'):format(container.image)) } }
+      local before = container.view and container.view.currentState
+      if before and before.state == "Waiting" then container.view = nil end
+      local fresh = not container.view
+      container.view = container.view or { restartCount = 0, events = {} }
+      if fresh or container.pull then all = pull(container) and all end
    end
+   return all
 end
 
 local function run_group()
@@ -162,11 +196,11 @@ local function identity_server()
    end)
 end
 
-prepare(spec.init)
-prepare(spec.containers)
 groupfiles.write(folder .. "/supervisor.json",
    { pid = process.pid(), start_time = process.start_time(process.pid()) })
 fs.remove(folder .. "/spec.json")
+local pulled = prepare(spec.init)
+pulled = prepare(spec.containers) and pulled
 
 local identity <close> = spec.identity and identity_server() or nil -- luacheck: ignore
 task.spawn(function()
@@ -175,6 +209,8 @@ task.spawn(function()
    end_group()
 end)
 -- The end may have been asked for before there was anybody to tell.
-if not fs.stat(folder .. "/end") then run_group() end
+if not fs.stat(folder .. "/end") then
+   if pulled then run_group() else pcall(stop.wait, stop) end
+end
 process.kill_tree(process.pid(), { grace = 0 })
 os.exit(0, true)

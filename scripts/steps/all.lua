@@ -4,6 +4,7 @@
 return {
    require "steps.queue",
    require "steps.group",
+   require "steps.registry", -- nothing, unless config.lua asks for it
    require "steps.template",
    require "steps.principal",
    require "steps.pool",

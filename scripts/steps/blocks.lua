@@ -17,7 +17,10 @@ local function job(c)
       identities = { c.template.identity },
       subnet_ids = { c.template.subnet },
       image = images.job(c),
+      image_registry = images.job_registry(c),
       env = images.job_environment(c),
+      entrypoint = images.job_entrypoint(c),
+      command = images.job_command(c),
       cpu = 1, memory = 1,
       task_start_timeout_seconds = 480,
    })

@@ -1,6 +1,9 @@
 -- Which images the agent and the jobs run. On Azure they are Prefect's public ones, of the server's major
 -- version, with some packages added at the start; on the local cloud (sim/runners.lua) these names mean our
 -- own worker and flow engine. `agent_image` and `job_image` in config.lua name others.
+local json = require "aci.json"
+local own = require "aci.image.own"
+
 local images = {}
 
 local public = {
@@ -20,33 +23,86 @@ local function major(c)
    return c.prefect:major() < 3 and 2 or 3
 end
 
+--- The language of the flows that an image runs: `flow_language` in config.lua, else Lua on the local
+-- cloud and where our own image is used, and Python on Azure.
+function images.language(config)
+   return config.flow_language or ((config.cloud == "local" or config.registry) and "lua" or "python")
+end
+
+--- Our own image, where config.lua asks for a registry (steps/registry.lua): `{server, repository, tag, name,
+-- identity}`; else nil.
+function images.own(c)
+   if not c.config.registry then return nil end
+   if not c.own_image then
+      local server = ("%s.%s"):format(c.config.registry:lower(), c.config.registry_suffix)
+      local tag = own.fingerprint():sub(1, 16)
+      c.own_image = { server = server, repository = "acihost", tag = tag, name = server .. "/acihost:" .. tag,
+         identity = ("%s/providers/Microsoft.ManagedIdentity/userAssignedIdentities/%s"):format(c.azure:group_id(),
+            c.config.identity) }
+   end
+   return c.own_image
+end
+
+-- Our own image where nothing else is named, or nil.
+local function agent_own(c) return not c.config.agent_image and images.own(c) or nil end
+
+local function job_own(c)
+   return not c.config.job_image and images.language(c.config) == "lua" and images.own(c) or nil
+end
+
+-- Is it Prefect's public image that the jobs run?
+local function job_public(c) return not (c.config.job_image or job_own(c)) end
+
 --- The image of the agent's container group.
-function images.agent(c) return c.config.agent_image or public[major(c)] end
+function images.agent(c)
+   local ours = agent_own(c)
+   return c.config.agent_image or ours and ours.name or public[major(c)]
+end
 
 --- The packages that the agent's image adds at its start.
-function images.agent_packages(c) return c.config.agent_image and "" or packages[major(c)] end
+function images.agent_packages(c)
+   return (c.config.agent_image or agent_own(c)) and "" or packages[major(c)]
+end
+
+--- The command of the agent; empty where it is Prefect's own.
+function images.agent_command(c)
+   if not agent_own(c) then return json.array {} end
+   if major(c) >= 3 then return { "acihost", "worker.lua", "--pool", c.config.work_pool } end
+   return { "acihost", "worker.lua", "-q", c.config.queue }
+end
 
 --- The image of the container groups that run flows.
-function images.job(c) return c.config.job_image or public[major(c)] end
+function images.job(c)
+   local ours = job_own(c)
+   return c.config.job_image or ours and ours.name or public[major(c)]
+end
+
+--- How the jobs' groups sign in to its registry: as their identity; nil where it is public.
+function images.job_registry(c)
+   local ours = job_own(c)
+   return ours and { registry_url = ours.server, identity = ours.identity } or nil
+end
 
 --- What the public image needs in its environment.
 function images.job_environment(c)
-   if c.config.job_image then return {} end
-   return { EXTRA_PIP_PACKAGES = packages[major(c)] }
+   return job_public(c) and { EXTRA_PIP_PACKAGES = packages[major(c)] } or {}
 end
 
---- A group's command replaces the image's entry point: for the public image the same words again, the
--- first of them the work pool's entrypoint and the others the beginning of its command.
-function images.job_entrypoint(c) return not c.config.job_image and "/usr/bin/tini" or nil end
+-- What a run of each major version is started by.
+local engines = { [2] = { "python", "-m", "prefect.engine" }, [3] = { "prefect", "flow-run", "execute" } }
 
+--- A group's command replaces the image's entry point. So the words of the public image's own are given again:
+-- the first of them as entrypoint, the others (this list) before those that start the run. nil: as Prefect has it.
 function images.job_command(c)
-   return not c.config.job_image and "-g -- /opt/prefect/entrypoint.sh prefect flow-run execute" or nil
+   if job_own(c) then return { "execute.lua" } end
+   if not job_public(c) then return nil end
+   local words = { "-g", "--", "/opt/prefect/entrypoint.sh" }
+   return table.move(engines[major(c)], 1, 3, #words + 1, words)
 end
 
---- The language of the flows that an image runs: `flow_language` in config.lua, else Lua on the local
--- cloud and Python on Azure.
-function images.language(config)
-   return config.flow_language or (config.cloud == "local" and "lua" or "python")
+function images.job_entrypoint(c)
+   if job_own(c) then return "/usr/bin/acihost" end
+   return job_public(c) and "/usr/bin/tini" or nil
 end
 
 return images

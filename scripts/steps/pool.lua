@@ -13,6 +13,7 @@ local file = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/templ
 --- What the variables of the template are, where neither the deployment nor the run says otherwise.
 local function defaults(c, block)
    local group, config = c.azure:group_id() .. "/providers/", c.config
+   local command = images.job_command(c)
    return {
       aci_credentials = prefect.reference(block.id),
       subscription_id = config.subscription,
@@ -23,7 +24,8 @@ local function defaults(c, block)
       image = images.job(c),
       env = json.object(images.job_environment(c)),
       entrypoint = images.job_entrypoint(c),
-      command = images.job_command(c),
+      command = command and table.concat(command, " ") or nil,
+      image_registry = images.job_registry(c),
    }
 end
 

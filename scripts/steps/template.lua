@@ -39,7 +39,7 @@ end
 
 local function parameters(c)
    local config = c.config
-   local key = config.prefect_key or secret.new ""
+   local key, own = config.prefect_key or secret.new "", images.own(c)
    return {
       location = config.location, keyvaultname = config.vault,
       ["prefect-api-auth"] = config.prefect_auth or secret.new "", ["prefect-api-key"] = key,
@@ -47,6 +47,7 @@ local function parameters(c)
       ["queue-name"] = config.queue, ["work-pool"] = c.prefect:major() >= 3 and config.work_pool or "",
       testsecret = config.testsecret,
       ["agent-image"] = images.agent(c), ["agent-packages"] = images.agent_packages(c),
+      ["agent-command"] = images.agent_command(c), ["registry-server"] = own and own.server or "",
       ["vnet-name"] = config.vnet, ["subnet-name"] = config.subnet,
       ["identity-name"] = config.identity, ["agent-name"] = config.agent,
       ["nat-gateway"] = config.nat_gateway, ["secrets-officer"] = config.role == "Contributor",
@@ -85,11 +86,12 @@ end
 
 return step {
    name = "template",
-   needs = { "group", "queue" }, -- the agent makes a queue that it does not find
+   needs = { "group", "queue", "registry" }, -- the agent makes a queue that it does not find
    want = function(c)
       check_reachable(c)
       return { { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),
-         parameters = parameters(c), check = check_vault_name } }
+         parameters = parameters(c), check = check_vault_name,
+         passing = { InaccessibleImage = 600 } } } -- until the right to pull is in force
    end,
    gives = function(c)
       local group, config = c.azure:group_id() .. "/providers/", c.config

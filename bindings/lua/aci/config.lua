@@ -93,7 +93,8 @@ end
 --- Checks one value: the value in the form that is kept, or nil and why not.
 local function check(setting, value, so_far)
    local plain = secret.is(value) and secret.reveal(value) or value
-   if setting.rule == by_name.any_location.rule then return setting.rule(plain) end
+   local is_boolean = setting.rule == by_name.any_location.rule or setting.on_request and type(plain) == "boolean"
+   if is_boolean then return setting.rule(plain) end
    if type(plain) ~= "string" then
       return nil, ("has to be text, not a %s"):format(type(plain))
    elseif plain == "" then
@@ -172,7 +173,8 @@ function config.derive(c)
    if not c.subscription then return c end
    local unique
    for _, setting in ipairs(settings) do
-      if setting.derived and not c[setting.name] then
+      local wanted = not setting.on_request and not c[setting.name] or setting.on_request and c[setting.name] == true
+      if setting.derived and wanted then
          unique = unique or require("aci.template").unique_string(c.subscription, c.group)
          c[setting.name] = setting.derived .. unique
          c.from[setting.name] = "derived from the subscription and the group"
@@ -181,7 +183,8 @@ function config.derive(c)
    return c
 end
 
-local addresses = { "authority", "arm_endpoint", "graph_endpoint", "vault_suffix", "storage_suffix" }
+local addresses = { "authority", "arm_endpoint", "graph_endpoint", "vault_suffix", "storage_suffix",
+   "registry_suffix" }
 
 --- The addresses of the cloud that is named, or whose login host is: those that nobody set. The local cloud plays
 -- the public one only.

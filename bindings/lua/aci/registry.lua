@@ -29,6 +29,15 @@ function registry.connect(options)
    }, Registry)
 end
 
+--- A client of a registry of Azure (its login server) with the settings' own login; `options` as for `connect`.
+function registry.azure(config, host, options)
+   require("aci.local").settle(config)
+   local all = { host = host, http = require("aci.rest").transport(config),
+      azure = require("aci.auth").credential(config) }
+   for key, value in pairs(options or {}) do all[key] = value end
+   return registry.connect(all)
+end
+
 --- "host:5000/team/acihost:1.0" in its parts.
 function registry.reference(text)
    local host, rest = text:match "^([%w.:%-]+)/(.+)$"

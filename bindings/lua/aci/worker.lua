@@ -154,7 +154,8 @@ end
 
 local function failed_start(self, run, err)
    if fail.is(err, "interrupted") or fail.is(err, "canceled") then error(err, 0) end
-   propose(self, run, "CRASHED", "Flow run could not be submitted to infrastructure: " .. tostring(err))
+   propose(self, run, "CRASHED", "Flow run could not be submitted to infrastructure: " .. tostring(err)
+      .. (fail.is(err) and err.advice and "; " .. err.advice or ""))
 end
 
 local function follow(self, run, data, place)

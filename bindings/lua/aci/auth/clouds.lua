@@ -4,17 +4,18 @@ local clouds = {}
 local public = {
    name = "AzureCloud", authority = "https://login.microsoftonline.com",
    arm_endpoint = "https://management.azure.com", graph_endpoint = "https://graph.microsoft.com",
-   vault_suffix = "vault.azure.net", storage_suffix = "core.windows.net",
+   vault_suffix = "vault.azure.net", storage_suffix = "core.windows.net", registry_suffix = "azurecr.io",
 }
 local government = {
    name = "AzureUSGovernment", authority = "https://login.microsoftonline.us",
    arm_endpoint = "https://management.usgovcloudapi.net", graph_endpoint = "https://graph.microsoft.us",
    vault_suffix = "vault.usgovcloudapi.net", storage_suffix = "core.usgovcloudapi.net",
+   registry_suffix = "azurecr.us",
 }
 local china = {
    name = "AzureChinaCloud", authority = "https://login.partner.microsoftonline.cn",
    arm_endpoint = "https://management.chinacloudapi.cn", graph_endpoint = "https://microsoftgraph.chinacloudapi.cn",
-   vault_suffix = "vault.azure.cn", storage_suffix = "core.chinacloudapi.cn",
+   vault_suffix = "vault.azure.cn", storage_suffix = "core.chinacloudapi.cn", registry_suffix = "azurecr.cn",
 }
 
 -- Names that az, Terraform, the SDKs and their ancestors use, in small letters.

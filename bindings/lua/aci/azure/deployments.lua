@@ -1,5 +1,7 @@
 -- Methods of the ARM client for template deployments. The template travels as its author wrote it, with
 -- comments: Azure reads that, and the lines and columns of its errors are then those of the file.
+local clock = require "aci.clock"
+local error_ = require "aci.error"
 local fault = require "aci.fault"
 local json = require "aci.json"
 local task = require "aci.task"
@@ -86,7 +88,6 @@ end
 local only_outer = { DeploymentFailed = true, ResourceDeploymentFailure = true }
 
 local function explain(self, group, name, err)
-   local error_ = require "aci.error"
    if not error_.is(err) or not only_outer[err.code] then return err end
    local ok, causes = pcall(failed_operations, self, group, name, 1, {})
    if not ok or not causes[1] then return err end
@@ -95,30 +96,46 @@ end
 
 local ended = { Succeeded = true, Failed = true, Canceled = true }
 
---- Waits until the deployment of that name, if there is one, has ended.
-local function wait_out(self, group, name)
+-- Seconds that the deployment of an earlier run may still take: a container group's own limit is 30 minutes.
+local PATIENCE = 2400
+
+--- Waits until the deployment of that name, if one runs, has ended; true when it had to. `note(word, text)` is
+-- told of the wait. Raises kind "timeout" after 40 minutes.
+function deployments:wait_for_deployment(group, name, note)
+   local deadline, waited = clock.monotonic() + PATIENCE, false
    while true do
       local deployment = self:deployment(group, name)
-      if not deployment or ended[deployment.properties.provisioningState] then return end
-      task.sleep((self.config.poll or { first = 1 }).first)
+      local state = deployment and deployment.properties.provisioningState
+      if not state or ended[state] then return waited end
+      if not waited and note then
+         note("waiting", ("for the deployment %s of an earlier run (%s)"):format(name, state))
+      end
+      waited = true
+      if clock.monotonic() > deadline then
+         error_.raise { kind = "timeout", code = "DeploymentActive",
+            message = ("the deployment %s of an earlier run is still %s after %d minutes"):format(name, state,
+               PATIENCE // 60), advice = "cancel it in the portal, or run the same command again later" }
+      end
+      task.sleep((self.config.poll or { first = 2 }).first)
    end
 end
 
 --- Starts a deployment. One of that name that still runs (a set-up that was killed began it) is waited for:
 -- Azure refuses a second one beside it.
-local function begin(self, group, name, request)
+local function begin(self, group, name, request, note)
    for _ = 1, 3 do
       local ok, begun = pcall(self.start, self, "PUT", deployment_id(self, group, name), request)
       if ok then return begun end
       if type(begun) ~= "table" or begun.code ~= "DeploymentActive" then error(begun, 0) end
-      wait_out(self, group, name)
+      self:wait_for_deployment(group, name, note)
    end
    return self:start("PUT", deployment_id(self, group, name), request)
 end
 
 --- Deploys a template to a group and waits; gives the deployment (`properties.outputs`). `options`:
 -- `parameters` (name to value, secrets allowed), `mode` ("Incremental"), `progress` (called with an operation
--- as `deployment_operations` gives it, whenever the state of a resource changes), `timeout`.
+-- as `deployment_operations` gives it, whenever the state of a resource changes), `timeout`, `note` (called with
+-- a word and a text when it has to wait for an earlier one).
 function deployments:deploy(group, name, template, options)
    options = options or {}
    local seen = {}
@@ -126,7 +143,7 @@ function deployments:deploy(group, name, template, options)
       body = body_of(template, options.parameters, options.mode or "Incremental"), headers = json_type,
       timeout = options.timeout,
       on_poll = options.progress and function() tell(self, group, name, options.progress, seen) end,
-   })
+   }, options.note)
    local ok, result = pcall(begun.wait, begun)
    if not ok then error(explain(self, group, name, result), 0) end
    if options.progress then tell(self, group, name, options.progress, seen) end

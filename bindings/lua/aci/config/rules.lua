@@ -204,6 +204,17 @@ function rules.boolean(value)
    return result
 end
 
+local registry_name = name_rule {
+   shortest = 5, longest = 50, strange = "[^%w]", words = "letters and digits",
+}
+
+--- Whether there is a container registry of ours, or its name.
+function rules.registry(value)
+   local wanted = rules.boolean(value)
+   if wanted ~= nil then return wanted end
+   return registry_name(tostring(value))
+end
+
 --- Any text without line breaks or other control characters.
 function rules.text(value)
    if value:find "%c" then return nil, "has a control character in it" end

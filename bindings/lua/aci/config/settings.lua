@@ -77,6 +77,9 @@ return {
    { name = "job_image", env = { "ACIHOST_JOB_IMAGE" }, rule = rules.text,
      example = "docker.io/prefecthq/prefect:2.20.25-python3.11" },
 
+   { name = "registry", env = { "ACIHOST_REGISTRY" }, default = false, rule = rules.registry, derived = "aci",
+     on_request = true, example = "true, or a name of letters and digits" },
+
    { name = "nat_gateway", env = { "ACIHOST_NAT_GATEWAY" }, default = true, rule = rules.boolean,
      example = "false" },
 
@@ -92,5 +95,6 @@ return {
      example = "vault.azure.net" },
    { name = "storage_suffix", env = {}, default = "core.windows.net", rule = rules.text,
      example = "core.windows.net" },
+   { name = "registry_suffix", env = {}, default = "azurecr.io", rule = rules.text, example = "azurecr.io" },
    { name = "ca_file", env = { "ACIHOST_CA_FILE" }, rule = rules.text, example = "/etc/ssl/corporate.pem" },
 }

@@ -11,6 +11,8 @@ local advice = {
       .. "that resource does not exist; a new assignment takes up to 10 minutes to count",
    Authorization_RequestDenied = "the caller needs a Microsoft Graph permission "
       .. "(Application.ReadWrite.OwnedBy makes and manages its own applications), with admin consent",
+   InaccessibleImage = "check the image's name and tag; from a registry of Azure the group pulls as an identity "
+      .. "that needs the role AcrPull on the registry (setup.lua gives it)",
    AccessDenied = "the vault uses access policies: add one for this caller, or turn on RBAC",
    ForbiddenByFirewall = "the vault's firewall does not let this address in",
    AuthorizationPermissionMismatch = "the caller needs a data role, such as Storage Blob Data Contributor; a "

@@ -31,6 +31,7 @@ local function examine(c, options, this, thing)
       return entry, kind
    end
    entry.current = kind.read(c, thing)
+   thing.current = entry.current
    if not entry.current then
       entry.action = "create"
       if kind.fresh then entry.changes = kind.fresh(c, thing) end
@@ -64,6 +65,7 @@ local function settle(c, options, this, thing)
    if options.plan then
       return planned(entry, kind, thing)
    elseif entry.action == "nothing" then
+      if kind.settle then kind.settle(c, thing, entry.current) end
       options.report.thing(entry)
       return entry.current
    end

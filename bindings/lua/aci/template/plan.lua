@@ -37,7 +37,7 @@ local function public(resource)
       location = resource.location, body = resource.body, depends = depends, condition = resource.condition,
       existing = resource.existing, symbol = resource.symbol, unknown = #resource.late > 0,
       copy = resource.loop and resource.loop.name, index = resource.loop and resource.loop.index,
-      inner = resources.is_inner(resource.raw) or nil, place = resource.place,
+      inner = resources.is_inner(resource.raw) or nil, place = resource.place, path = resource.path,
    }
 end
 

@@ -2,6 +2,7 @@
 -- types that take none by their id under a parent that is ours.
 local clock = require "aci.clock"
 local compare = require "aci.step.compare"
+local patiently = require "aci.step.patiently"
 local task = require "aci.task"
 
 local arm = {}
@@ -58,36 +59,31 @@ function arm.differs(c, thing, current)
    return changes
 end
 
---- A role keeps its id, whatever changes in it.
-function arm.stays(thing) return thing.type:lower() == "microsoft.authorization/roledefinitions" end
+--- A resource keeps its id and what the service gave it, whatever we change in it.
+function arm.stays() return true end
 
 function arm.foreign(c, thing, current)
    if not tagged(thing) or (current.tags or {}).acihost == c.marker then return nil end
    return ("it has no tag acihost = %s"):format(c.marker)
 end
 
--- Calls f again while its refusal is one of those that pass when Azure has told all its parts.
-local function patiently(c, codes, seconds, f, ...)
-   local deadline = clock.monotonic() + seconds
-   while true do
-      local ok, result = pcall(f, ...)
-      if ok then return result end
-      local again = type(result) == "table" and codes[result.code] and clock.monotonic() < deadline
-      if not again then error(result, 0) end
-      task.sleep((c.config.poll or { first = 5 }).first)
-   end
-end
-
 -- A role or principal that was just made may be unknown where roles are assigned, and an assignment that was
 -- just deleted still known where roles are deleted.
-local unknown_yet = { RoleDefinitionDoesNotExist = true, PrincipalNotFound = true }
-local known_still = { RoleDefinitionHasAssignments = true }
+local unknown_yet = { RoleDefinitionDoesNotExist = 180, PrincipalNotFound = 180 }
+local known_still = { RoleDefinitionHasAssignments = 60 }
+
+local function silent() end
 
 function arm.write(c, thing, current)
-   local made = patiently(c, unknown_yet, 180, c.azure.put, c.azure, thing.id, thing.version,
+   local made = patiently(c, unknown_yet, silent, c.azure.put, c.azure, thing.id, thing.version,
       authored(c, thing, current))
-   if thing.settled then thing.settled(c, made) end
+   arm.settle(c, thing, made)
    return made
+end
+
+--- Waits until what is there is in force, also where an earlier run was killed before it had waited.
+function arm.settle(c, thing, current)
+   if thing.settled then thing.settled(c, current) end
 end
 
 --- What lies in a group that is ours goes with the group; roles do not lie in it, they are only for it.
@@ -100,7 +96,7 @@ end
 function arm.remove(c, thing, current)
    local foreign = arm.foreign(c, thing, current)
    if foreign then return false, foreign .. ": it stays" end
-   return patiently(c, known_still, 60, c.azure.delete, c.azure, thing.id, thing.version)
+   return patiently(c, known_still, silent, c.azure.delete, c.azure, thing.id, thing.version)
 end
 
 return arm

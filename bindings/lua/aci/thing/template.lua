@@ -1,11 +1,13 @@
 --- An ARM template, deployed as a whole but compared resource by resource: it is evaluated here as Azure
--- would, each resource is read, and only when one is missing or differs is the template deployed.
+-- would, each resource is read, and only what is missing or differs is deployed.
 --
--- thing: name (of the deployment), text (the template), parameters (name to value); while it is compared
--- `rows` holds its resources.
+-- thing: name (of the deployment), text (the template), parameters (name to value), passing (error codes that
+-- pass, with the seconds that they may take); while it is compared `rows` holds its resources.
 local compare = require "aci.step.compare"
 local errors = require "aci.error"
 local ids = require "aci.azure.ids"
+local due = require "aci.step.due"
+local patiently = require "aci.step.patiently"
 local task = require "aci.task"
 local template = require "aci.template"
 
@@ -96,15 +98,30 @@ function survey(c, plan)
    for index in ipairs(plan.resources) do
       functions[index] = function() return survey_one(c, plan, index) end
    end
-   for _, found in ipairs(task.all(functions)) do
-      table.move(found, 1, #found, #rows + 1, rows)
+   for index, found in ipairs(task.all(functions)) do
+      for _, each in ipairs(found) do
+         each.index = index
+         rows[#rows + 1] = each
+      end
    end
    return rows
 end
 
 local function look(c, thing)
-   thing.rows = survey(c, evaluate(c, thing.text, template.arguments(thing.parameters)))
+   thing.plan = evaluate(c, thing.text, template.arguments(thing.parameters))
+   thing.rows = survey(c, thing.plan)
    return thing.rows
+end
+
+--- The template as it is where all of it is due, else one of the resources that are.
+local function what_is_due(thing)
+   local states = {}
+   for _, each in ipairs(thing.rows) do
+      if not each.current then states[each.index] = "missing"
+      elseif each.changes and #each.changes > 0 then states[each.index] = states[each.index] or "differs" end
+   end
+   local indexes = due.indexes(thing.plan, function(index) return states[index] end)
+   return due.reduced(assert(template.read(thing.text)), thing.plan, indexes) or thing.text
 end
 
 function kind.read(c, thing)
@@ -149,27 +166,28 @@ function kind.foreign(c, thing)
    end
 end
 
---- A deployment that an earlier run began goes on in Azure: two at once of one name are refused.
-local function wait_for_earlier(c, thing)
-   local pause = (c.config.poll or { first = 2 }).first
-   while true do
-      local deployment = c.azure:deployment(c.config.group, thing.name)
-      local state = deployment and deployment.properties.provisioningState
-      if not state or state == "Succeeded" or state == "Failed" or state == "Canceled" then return end
-      task.sleep(pause)
-   end
-end
-
-function kind.write(c, thing, _, entry, report)
-   wait_for_earlier(c, thing)
-   c.azure:deploy(c.config.group, thing.name, thing.text, {
-      parameters = thing.parameters,
+local function deploy(c, thing, entry, report)
+   local function note(word, text) report.note(entry.step, word, text) end
+   if c.azure:wait_for_deployment(c.config.group, thing.name, note) then look(c, thing) end
+   return c.azure:deploy(c.config.group, thing.name, what_is_due(thing), {
+      parameters = thing.parameters, note = note,
       progress = function(operation)
          if operation.type and operation.state then
-            report.note(entry.step, operation.state:lower(), ("%s %s"):format(operation.type, operation.name))
+            note(operation.state:lower(), ("%s %s"):format(operation.type, operation.name))
          end
       end,
    })
+end
+
+function kind.write(c, thing, _, entry, report)
+   patiently(c, thing.passing or {}, function(err)
+      report.note(entry.step, "waiting", ("until Azure no longer says %s"):format(err.code))
+   end, function()
+      local ok, err = pcall(deploy, c, thing, entry, report)
+      if ok then return end
+      look(c, thing) -- what was made need not be made again
+      error(err, 0)
+   end)
    return { rows = look(c, thing) }
 end
 
