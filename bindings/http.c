@@ -223,6 +223,14 @@ static void anchor_connections(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* http.connections(per_host) */
+static int http_connections(lua_State *L) {
+    lua_Integer most = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, most >= 0 && most <= 10000, 1, "must be 0 (no limit) to 10000");
+    aci_transfer_connections((long)most);
+    return 0;
+}
+
 int luaopen_aci_http(lua_State *L) {
     static const luaL_Reg methods[] = {{"result", transfer_result},
                                        {"read", transfer_read},
@@ -231,8 +239,10 @@ int luaopen_aci_http(lua_State *L) {
                                        {"seconds", transfer_seconds},
                                        {"close", transfer_close},
                                        {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"check", http_check}, {"start", http_start}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"check", http_check},
+                                         {"connections", http_connections},
+                                         {"start", http_start},
+                                         {NULL, NULL}};
     anchor_connections(L);
     aci_waitable_type(L, TYPE, methods, transfer_close);
     lua_pushcfunction(L, transfer__gc);

@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -10,12 +11,34 @@ typedef struct owner {
     void (*ended)(void *thing, CURLcode code);
 } owner;
 
+/* Connections that are kept idle, over all hosts. One with TLS holds about 150 KB. */
+static const long MOST_IDLE = 16;
+
+/* Buffers of libcurl and OpenSSL come and go in hundreds; the C library keeps what they leave
+ * between others' blocks unless it is asked to give it back. A second after a transfer has ended it
+ * is. */
+static const uint64_t TRIM_AFTER_NS = 1000000000u;
+
 static struct {
     CURLM *multi;
     CURLSH *share;
     aci_timer timer;
+    aci_timer trim;
+    long per_host; /* 0: as many as there are transfers */
     bool initialised;
 } net;
+
+static void on_trim(aci_timer *timer) {
+    timer->on_due = NULL;
+    malloc_trim(0);
+}
+
+static void trim_later(void) {
+    if (net.trim.on_due)
+        return;
+    net.trim.on_due = on_trim;
+    aci_timer_set(&net.trim, aci_now_ns() + TRIM_AFTER_NS);
+}
 
 /* Takes what has ended out of the multi, one by one: `ended` may add and remove others. */
 static void collect_ended(void) {
@@ -33,6 +56,7 @@ static void collect_ended(void) {
         owner ended = *who;
         free(who);
         ended.ended(ended.thing, code);
+        trim_later();
     }
 }
 
@@ -110,8 +134,15 @@ static int open_multi(void) {
     curl_share_setopt(net.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(net.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(net.multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, 64L); /* kept idle, over all hosts */
+    curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, MOST_IDLE);
+    curl_multi_setopt(net.multi, CURLMOPT_MAX_HOST_CONNECTIONS, net.per_host);
     return 0;
+}
+
+void aci_multi_connections(long per_host) {
+    net.per_host = per_host;
+    if (net.multi)
+        curl_multi_setopt(net.multi, CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
 }
 
 int aci_multi_add(CURL *easy, void *thing, void (*ended)(void *thing, CURLcode code)) {
@@ -140,6 +171,8 @@ void aci_multi_remove(CURL *easy) {
 
 void aci_multi_close(void) {
     aci_timer_cancel(&net.timer);
+    aci_timer_cancel(&net.trim);
+    net.trim.on_due = NULL;
     if (net.multi)
         curl_multi_cleanup(net.multi);
     if (net.share)

@@ -12,6 +12,10 @@ int aci_multi_add(CURL *easy, void *owner, void (*ended)(void *owner, CURLcode c
 /* Takes a running transfer out; `ended` is not called. Not allowed in curl's callbacks. */
 void aci_multi_remove(CURL *easy);
 
+/* At most so many connections to one host; further transfers wait for one of them. 0 is no limit.
+ */
+void aci_multi_connections(long per_host);
+
 /* Closes all connections. No transfer may be running. The next add opens it again. */
 void aci_multi_close(void);
 

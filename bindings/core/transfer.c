@@ -292,6 +292,10 @@ void aci_transfer_free(aci_transfer *self) {
     free(self);
 }
 
+void aci_transfer_connections(long per_host) {
+    aci_multi_connections(per_host);
+}
+
 /* ---- what is known ---- */
 
 bool aci_transfer_ended(const aci_transfer *self) {

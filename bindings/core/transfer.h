@@ -45,6 +45,10 @@ void aci_transfer_cancel(aci_transfer *transfer);
 /* Cancels, frees; forgets `wait`. */
 void aci_transfer_free(aci_transfer *transfer);
 
+/* At most so many connections to one host; further transfers wait for one of them. 0 is no limit.
+ */
+void aci_transfer_connections(long per_host);
+
 bool aci_transfer_ended(const aci_transfer *transfer);
 const aci_fault *aci_transfer_fault(const aci_transfer *transfer); /* NULL when there is none */
 int aci_transfer_status(const aci_transfer *transfer);             /* 0 before the head */

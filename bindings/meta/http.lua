@@ -94,6 +94,11 @@ function Client:request(options) end
 ---@return aci.http.Client
 function http.client(defaults) end
 
+--- At most so many connections to one host in this process; further requests wait for one of them. For a
+--- program that asks one host for hundreds of things at once: each connection with TLS holds about 150 KB.
+---@param per_host integer # 0: no limit, as at the start
+function http.connections(per_host) end
+
 --- Percent-encodes all but RFC 3986's unreserved characters and those in `keep`; a secret gives a secret.
 ---@param text string|aci.secret
 ---@param keep? string

@@ -377,6 +377,26 @@ describe("aci.http, transfers", function()
       end
    end)
 
+   it("opens no more connections to a host than it is told", function()
+      local now, most = 0, 0
+      local s <close> = serve(function(request)
+         now = now + 1
+         most = math.max(most, now)
+         task.sleep(0.02)
+         now = now - 1
+         request:respond(200, {}, request.target)
+      end)
+      local jobs = {}
+      for i = 1, 12 do jobs[i] = function() return assert(http.request { url = s.url .. "/" .. i }).body end end
+      http.connections(3)
+      local ok, bodies = pcall(task.all, jobs)
+      http.connections(0)
+      assert.is_true(ok, tostring(bodies))
+      assert.equal(3, most)
+      assert.equal("/12", bodies[12])
+      assert.has_error(function() http.connections(-1) end)
+   end)
+
    it("uses a connection again", function()
       local peers, count = {}, 0
       local s <close> = serve(function(request)

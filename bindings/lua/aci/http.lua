@@ -6,7 +6,7 @@ local secret = require "aci.secret"
 local task = require "aci.task"
 local text = require "aci.http.text"
 
-local http = { unescape = c.unescape, url = c.url, escape = c.escape, mask = text.mask,
+local http = { connections = c.connections, unescape = c.unescape, url = c.url, escape = c.escape, mask = text.mask,
    challenges = c.challenges }
 
 -- Calls f; a mistake that it finds is raised where the caller of our caller made it.
