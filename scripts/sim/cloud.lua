@@ -68,11 +68,13 @@ local function mount(self)
 end
 
 --- Opens a cloud. `options`: home (a folder that exists; nil keeps everything in memory), factor (what the
--- seconds of Azure are multiplied with, default 0.02), strict (answers as recorded), prefect ("2" or "3").
+-- seconds of Azure are multiplied with, default 0.02), strict (answers as recorded), prefect ("2" or "3"),
+-- prefect_auth (the login "user:password" that Prefect 3 asks for, a secret), prefect_csrf (CSRF protection).
 function cloud.open(options)
    local home = options.home
    local self = setmetatable({
       home = home, strict = options.strict or false, prefect = options.prefect or "2", jobs = {},
+      prefect_auth = options.prefect_auth, prefect_csrf = options.prefect_csrf or false,
       factor = options.factor or 0.02, started = clock.now(), log_lines = {},
       state = state.open(home and home .. "/cloud.db" or ":memory:"),
       requests = requests.open(home and home .. "/requests.jsonl"), faults = faults.new(),

@@ -1,10 +1,12 @@
---- The Prefect 2 API (as 2.20.25 answers it), on the plain listener below /api. One file per area in
+--- The Prefect API (as 2.20.25 or 3.8.8 answers it), on the plain listener below /api. One file per area in
 -- sim/prefect/; what a file answers and refuses is held by tests/contract/prefect_spec.lua, which runs
--- against a real server too.
-local json    = require "aci.json"
+-- against real servers too.
+local faults  = require "sim.prefect.faults"
+local guard   = require "sim.prefect.guard"
 local service = require "sim.service"
 local refuse  = require "sim.refuse"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
 
 -- A model's refusal says "exception_message", a route's own says "detail".
 local function words(status, code, message)
@@ -15,12 +17,11 @@ end
 local prefect = service {
    name = "prefect", plain = true, schema = objects.schema, error = words,
    headers = function(_, status) return { ["content-type"] = status ~= 204 and "application/json" or nil } end,
-   malformed = function(err)
-      refuse.with { status = 422, body = {
-         exception_message = "Invalid request received.", request_body = json.null,
-         exception_detail = json.array { {
-            loc = json.array { "body" }, type = "value_error.jsondecode",
-            msg = "the body is not JSON: " .. tostring(err.message or err) } } } }
+   malformed = function(err, req) faults.malformed(err, req:text()) end,
+   before = function(req, route)
+      version.speak(req.cloud)
+      guard(req)
+      if route.only and not version.is(route.only) then req.service.missing(req) end
    end,
    missing = function(req)
       if not req.path:find "^/api/" then refuse(404, "NotFound", "Not Found") end
@@ -29,12 +30,13 @@ local prefect = service {
    end,
 }
 
-for _, area in ipairs { "server", "blocks", "flows", "deployments", "queues", "pools", "runs", "tasks",
-   "logs", "variables" } do
+for _, area in ipairs { "server", "blocks", "flows", "deployments", "queues", "pools", "workers", "runs",
+   "tasks", "states", "logs", "variables", "artifacts", "events", "collections" } do
    require("sim.prefect." .. area)(prefect)
 end
 
 function prefect.start(cloud)
+   version.speak(cloud)
    cloud.state:atomically(require("sim.prefect.catalogue").register, cloud.state)
 end
 

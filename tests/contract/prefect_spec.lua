@@ -1,5 +1,5 @@
---- What our client, our agent and our flows rely on in Prefect 2, held against the local cloud and
--- against a real 2.20.25 server: the same checks, so that the one cannot drift from the other.
+--- What our client, our agent and our flows rely on in Prefect, held against the local cloud and against
+-- real 2.20.25 and 3.8.8 servers: the same checks, so that the one cannot drift from the other.
 local errors  = require "aci.error"
 local openapi = require "tests.support.openapi"
 local shape   = require "tests.support.shape"
@@ -24,13 +24,21 @@ local function refusal(f, ...)
    return err
 end
 
-local MISSING = "vendor/peers p2 installs the real server"
-
-local ledger = sides.open("Prefect 2.20.25", "the real server")
+--- Each Prefect: its rows, and its two sides.
+local prefects = {
+   { major = 2, version = "2.20.25", peer = "p2" },
+   { major = 3, version = "3.8.8", peer = "p3" },
+}
+for _, each in ipairs(prefects) do
+   each.ledger = sides.open("Prefect " .. each.version, "the real server")
+   each.missing = ("vendor/peers %s installs the real server"):format(each.peer)
+   each.here, each.there = {}, {}
+end
 
 --- What the areas' checks share, for one server.
-local function tools(side, backend)
-   local t = { unique = unique, refusal = refusal, setup = setup }
+local function tools(of, side)
+   local backend = of[side]
+   local t = { unique = unique, refusal = refusal, setup = setup, major = of.major, version = of.version }
 
    function t.api()
       return backend.api
@@ -39,8 +47,8 @@ local function tools(side, backend)
    function t.area(name)
       function t.check(title, body)
          it(title, function()
-            if not backend.api then pending(MISSING) return end
-            ledger:hold(side, name .. ": " .. title, body)
+            if not backend.api then pending(of.missing) return end
+            of.ledger:hold(side, name .. ": " .. title, body)
          end)
       end
    end
@@ -71,13 +79,11 @@ local function tools(side, backend)
    return t
 end
 
-local both = { here = {}, there = {} }
-
 --- One function of an exchange file; each of its requests is a row.
-local function exchange(side, name, run)
+local function exchange(of, side, name, run)
    it("request by request: " .. name, function()
-      local backend = both[side]
-      if not backend.api then pending(MISSING) return end
+      local backend = of[side]
+      if not backend.api then pending(of.missing) return end
       local ids = shape.new()
 
       local function ask(title, method, path, body, hidden)
@@ -85,21 +91,20 @@ local function exchange(side, name, run)
          if type(answer) == "table" then ids:know(answer.id, title) end
          local whole = ("%d %s %s"):format(status, headers["content-type"] or "-", ids:encode(answer, hidden))
          local code = type(answer) == "table" and (answer.status or answer.state_type or answer.detail) or nil
-         ledger:note(side, name .. ": " .. title, ("%d %s"):format(status,
+         of.ledger:note(side, name .. ": " .. title, ("%d %s"):format(status,
             type(code) == "string" and ids:text(code) or ""), whole)
          return answer, status
       end
 
-      run(ask, ids, backend)
+      run(ask, ids, backend, of.major)
    end)
 end
 
-local function checks(side, start)
-   local backend = both[side]
+local function checks(of, side, start)
    setup(function()
-      for key, value in pairs(start() or {}) do backend[key] = value end
+      for key, value in pairs(start() or {}) do of[side][key] = value end
    end)
-   local t = tools(side, backend)
+   local t = tools(of, side)
    for _, area in ipairs(AREAS) do
       describe(area, function()
          t.area(area)
@@ -108,15 +113,15 @@ local function checks(side, start)
    end
    for _, file in ipairs(EXCHANGES) do
       for _, part in ipairs(require("tests.contract.prefect." .. file)) do
-         exchange(side, part[1], part[2])
+         exchange(of, side, part[1], part[2])
       end
    end
 end
 
 --- Each kind of answer that a side gave (route and status) is a row.
-local function validate(side, document)
+local function validate(of, side, document)
    local faulty, order = {}, {}
-   for _, answer in ipairs(both[side].seen) do
+   for _, answer in ipairs(of[side].seen) do
       local faults, form = document:faults(answer.method, answer.path, answer.status, answer.body)
       local key = faults and ("document: %s %s %d"):format(answer.method, form, answer.status)
       if key and faulty[key] == nil then order[#order + 1] = key end
@@ -124,28 +129,26 @@ local function validate(side, document)
    end
    table.sort(order)
    for _, key in ipairs(order) do
-      ledger:note(side, key, faulty[key] and "is not as documented" or "as documented", faulty[key] or nil)
+      of.ledger:note(side, key, faulty[key] and "is not as documented" or "as documented", faulty[key] or nil)
    end
    return order, faulty
 end
 
-describe("Prefect 2, the local cloud's", function() checks("here", support.inside) end)
-
-describe("Prefect 2, the real 2.20.25", function() checks("there", support.real) end)
-
-describe("Prefect 2, both", function()
+local function ending(of)
    teardown(function()
-      for _, backend in pairs(both) do
-         if backend.stop then backend.stop() end
+      for _, side in ipairs { "here", "there" } do
+         if of[side].stop then of[side].stop() end
       end
    end)
+end
 
+local function documented(of)
    it("answer as the OpenAPI document says that the real server serves", function()
-      if not both.there.api then pending(MISSING) return end
-      local document = openapi.open(support.document(both.there))
+      if not of.there.api then pending(of.missing) return end
+      local document = openapi.open(support.document(of.there))
       local wrong = {}
       for _, side in ipairs { "here", "there" } do
-         local order, faulty = validate(side, document)
+         local order, faulty = validate(of, side, document)
          assert.is_true(#order > 40, #order .. " kinds of answers")
          for _, key in ipairs(order) do
             if faulty[key] then wrong[#wrong + 1] = ("%s, %s: %s"):format(side, key, faulty[key]) end
@@ -153,23 +156,27 @@ describe("Prefect 2, both", function()
       end
       assert.same({}, wrong)
    end)
+end
 
+local function compared(of)
    it("give the same answers", function()
-      if not both.there.api then pending(MISSING) return end
-      ledger:compare()
+      if not of.there.api then pending(of.missing) return end
+      of.ledger:compare()
    end)
-end)
+end
 
-describe("Prefect 2 with CSRF protection", function()
-   it("takes our writes after one token", function()
-      local backend = support.real { PREFECT_SERVER_CSRF_PROTECTION_ENABLED = "true" }
-      if not backend then pending "vendor/peers p2 installs the real server" return end
-      local ok, err = pcall(function()
-         assert(backend.api:put_flow "Guarded")
-         assert.is_true(backend.api:delete_flow "Guarded")
-         assert.is_true(backend.api.csrf_token ~= nil)
-      end)
-      backend.stop()
-      assert(ok, err)
+for _, of in ipairs(prefects) do
+   describe("Prefect " .. of.major .. ", the local cloud's", function()
+      checks(of, "here", function() return support.inside { prefect = tostring(of.major) } end)
    end)
-end)
+
+   describe("Prefect " .. of.major .. ", the real one", function()
+      checks(of, "there", function() return support.real(of.peer) end)
+   end)
+
+   describe("Prefect " .. of.major .. ", both", function()
+      ending(of)
+      documented(of)
+      compared(of)
+   end)
+end

@@ -157,6 +157,20 @@ function words.items(doc, inner, value, where, faults)
    for index, each in ipairs(value) do doc:check(inner, each, ("%s[%d]"):format(where, index), faults) end
 end
 
+function words.const(_, wanted, value, where, faults)
+   if value ~= wanted then say(faults, where, "is not " .. json.encode(wanted)) end
+end
+
+-- A class of characters, or a choice of texts: other expressions the documents have not.
+function words.pattern(_, expression, value, where, faults)
+   if type(value) ~= "string" then return end
+   local class = expression:match "^%^(%[[^%]]+%])%+%$$"
+   assert(class or expression:find "^[%w/_|+-]+$", "tests/support/openapi.lua cannot match " .. expression)
+   local fits = class and value:find("^" .. class:gsub("%%", "%%%%") .. "+$")
+      or not class and ("|" .. expression .. "|"):find("|" .. value .. "|", 1, true)
+   if not fits then say(faults, where, "does not match " .. expression:sub(1, 40) .. ": " .. value) end
+end
+
 local function bound(kind, test)
    words[kind] = function(_, limit, value, where, faults)
       local measure = type(value) == "string" and utf8.len(value) or type(value) == "table" and #value or value

@@ -65,7 +65,7 @@ local function healthy(url)
    return response ~= nil and response.status == 200
 end
 
-local function start_prefect(path, home, more)
+local function start_once(path, home, more)
    local port = peers.free_port()
    local url = ("http://127.0.0.1:%d/api"):format(port)
    -- one process, so that its pid is the one to stop
@@ -76,11 +76,23 @@ local function start_prefect(path, home, more)
       stderr = "stdout", parent_death = "TERM" })
    local peer = setmetatable({ process = started, home = home, url = url, port = port, path = path,
       python = path .. "/bin/python" }, Peer)
-   local ok, err = pcall(peers.wait_until, "Prefect", 120, function() return healthy(url) end)
-   if ok then return peer end
-   local said = fs.read(home .. "/server.log") or ""
-   peer:stop()
-   error(tostring(err) .. "\n" .. said:sub(-2000), 0)
+   local ok, err = pcall(peers.wait_until, "Prefect", 120, function()
+      return started:result() or healthy(url)
+   end)
+   if ok and not started:result() then return peer end
+   return nil, tostring(err) .. "\n" .. (fs.read(home .. "/server.log") or ""):sub(-2000), peer
+end
+
+--- Starts a server; once more where another program took its port in between.
+local function start_prefect(path, home, more)
+   local peer, err, failed = start_once(path, home, more)
+   if not peer and err:find "address already in use" then
+      failed.process:stop(10)
+      peer, err, failed = start_once(path, home, more)
+   end
+   if peer then return peer end
+   failed:stop()
+   error(err, 0)
 end
 
 --- A new database takes a server half a minute; a migrated one is kept beside the peer and copied.

@@ -18,12 +18,19 @@ local function query(map)
    return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 
+local function header_texts(headers)
+   local out = {}
+   for name, value in pairs(headers or {}) do out[name] = plain(value) end
+   return out
+end
+
 --- Hands requests to a cloud in this process.
 local function inside(cloud)
    return function(options)
       local body = options.json ~= nil and plain(json.encode(options.json, { secrets = true })) or ""
       local reply = cloud.router:handle { method = options.method, host = "127.0.0.1", plain = true,
-         target = options.url:match "^%a+://[^/]+(.*)$" .. query(options.query), headers = {}, body = body }
+         target = options.url:match "^%a+://[^/]+(.*)$" .. query(options.query), body = body,
+         headers = header_texts(options.headers) }
       local text = reply.body or ""
       if type(text) == "table" then text = json.encode(text) end
       return { status = reply.status, headers = reply.headers, url = options.url,
@@ -64,8 +71,9 @@ local function backend(url, request, pause, stop)
    end }
 
    --- One raw call. @return status, body (decoded JSON, or text), headers
-   function self.send(method, path, body)
-      local response = assert(transport:request { method = method, url = url .. path, json = body })
+   function self.send(method, path, body, headers)
+      local response = assert(transport:request { method = method, url = url .. path, json = body,
+         headers = headers })
       local value = json.decode(response.body)
       return response.status, value == nil and response.body or value, response.headers
    end
@@ -75,26 +83,33 @@ local function backend(url, request, pause, stop)
 end
 
 --- The local cloud's Prefect.
+-- @param options `prefect` ("2" or "3"), `prefect_auth`, `prefect_csrf`
 -- @return a backend: `api`, `cloud`, `send(method, path, body)`, `seen`, `stop()`
-function support.inside()
-   local cloud = require("sim.cloud").open { factor = 0 }
+function support.inside(options)
+   local cloud = require("sim.cloud").open { factor = 0, prefect = options and options.prefect,
+      prefect_auth = options and options.prefect_auth, prefect_csrf = options and options.prefect_csrf }
    local self = backend("http://127.0.0.1/api", inside(cloud), 0.01, function() cloud:close() end)
    self.cloud = cloud
    return self
 end
 
---- A real Prefect 2 server; nil where it is not installed.
+--- A real Prefect server; nil where it is not installed.
+-- @param peer "p2" or "p3"
 -- @param more settings of the server's environment
-function support.real(more)
-   if not peers.path "p2" then return nil end
-   local server = peers.prefect("p2", more)
+function support.real(peer, more)
+   if not peers.path(peer) then return nil end
+   local server = peers.prefect(peer, more)
    return backend(server.url, outside(), nil, function() server:stop() end)
 end
 
 --- The OpenAPI document that a real server serves.
 function support.document(real)
    local response = assert(http.request { url = real.url:gsub("/api$", "") .. "/openapi.json", timeout = 60 })
-   return assert(json.decode(response.body))
+   local document, paths = assert(json.decode(response.body)), {}
+   -- a Prefect 3 server leaves out where its API is mounted
+   for path, item in pairs(document.paths) do paths[path:find "^/api/" and path or "/api" .. path] = item end
+   document.paths = paths
+   return document
 end
 
 return support

@@ -8,7 +8,7 @@ local Shape = {}
 Shape.__index = Shape
 
 local UUID = "%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x"
-local TIME = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*%+00:00$"
+local TIME = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*"
 local MEASURED = { total_run_time = true, estimated_run_time = true, estimated_start_time_delta = true,
    delay_seconds = true }
 
@@ -23,7 +23,8 @@ function Shape:know(id, name)
 end
 
 function Shape:text(value)
-   if value:find(TIME) then return "<time>" end
+   if value:find(TIME .. "%+00:00$") then return "<time>" end
+   if value:find(TIME .. "Z$") then return "<time Z>" end
    return (value:gsub(UUID, function(id)
       if id:sub(1, 8) == "00000000" then return id end
       return self.names[id] or "<id>"

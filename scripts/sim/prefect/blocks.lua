@@ -6,6 +6,7 @@ local refuse   = require "sim.refuse"
 local check    = require "sim.prefect.check"
 local filters  = require "sim.prefect.filters"
 local objects  = require "sim.prefect.objects"
+local version  = require "sim.prefect.version"
 
 local STARS = "********"
 local INTEGRITY = "Data integrity conflict. This usually means a unique or foreign key constraint was "
@@ -107,7 +108,7 @@ local function check_references(req, data)
    for _, value in pairs(data) do
       if type(value) == "table" and value["$ref"] ~= nil then
          local id = reference_id(value)
-         refuse.unless(id, 500, "exception", "Internal Server Error")
+         refuse.unless(id, version.pick(500, 400), "exception", "Internal Server Error")
          refuse.unless(objects.get(req.state, "block_document", id), 409, "detail", INTEGRITY)
       end
    end
@@ -121,12 +122,12 @@ local function document_named(req)
    return kind and objects.find(req.state, "block_document", req.params.name, kind.id)
 end
 
--- A name that is refused is none either, as the server sees it.
+-- A name that is refused is none either, as Prefect 2 sees it.
 local function check_named(body, faults)
    local named = type(body.name) == "string"
-   for _, each in ipairs(faults) do named = named and each.loc[2] ~= "name" end
+   for _, each in ipairs(version.is(2) and faults or {}) do named = named and each.loc[2] ~= "name" end
    if body.is_anonymous ~= true and not named then
-      check.add(faults, "__root__", "Names must be provided for block documents.", "value_error")
+      check.whole(faults, "Names must be provided for block documents.", body)
    end
 end
 
@@ -296,25 +297,25 @@ local function check_nested(state, fields)
    end
 end
 
-local function find_schema(state, sum, version)
+local function find_schema(state, sum, wanted)
    local found
    for _, row in ipairs(objects.list(state, "block_schema")) do
-      if row.body.checksum == sum and (not version or row.body.version == version) then found = row end
+      if row.body.checksum == sum and (not wanted or row.body.version == wanted) then found = row end
    end
    return found
 end
 
 local function create_schema(req)
    local body, state = check.body(req, SCHEMA), req.state
-   local fields, version = body.fields or {}, body.version or "non-versioned"
+   local fields, said = body.fields or {}, body.version or "non-versioned"
    refuse.unless(block_type(state, body.block_type_id), 404, "detail",
       ("Block type %s not found."):format(body.block_type_id))
    check_nested(state, fields)
    local sum = checksum.of(fields)
-   local there = find_schema(state, sum, version)
+   local there = find_schema(state, sum, said)
    if there then return 200, schema_view(state, there) end
    local row = objects.add(state, { kind = "block_schema", parent = body.block_type_id, name = sum, body = {
-      checksum = sum, fields = fields, block_type_id = body.block_type_id, version = version,
+      checksum = sum, fields = fields, block_type_id = body.block_type_id, version = said,
       capabilities = body.capabilities or json.array {} } })
    return 201, schema_view(state, row)
 end

@@ -3,12 +3,16 @@ local json     = require "aci.json"
 local schemas  = require "aci.prefect.schemas"
 local checksum = require "aci.prefect.checksum"
 local objects  = require "sim.prefect.objects"
+local version  = require "sim.prefect.version"
 
 local catalogue = {}
 
--- Referred types before those that refer to them.
-local ORDER = { "string", "azure", "azure-container-instance-credentials", "docker-registry",
-   "azure-container-instance-job" }
+-- Referred types before those that refer to them. Prefect 3 knows none of the first any more.
+local ORDERS = {
+   [2] = { "string", "azure", "azure-container-instance-credentials", "docker-registry",
+      "azure-container-instance-job" },
+   [3] = { "azure-container-instance-credentials" },
+}
 
 local function copy(map)
    local out = {}
@@ -38,7 +42,7 @@ end
 --- Adds what is missing.
 function catalogue.register(state)
    local sums = {}
-   for _, slug in ipairs(ORDER) do
+   for _, slug in ipairs(ORDERS[version.major]) do
       local own = schemas[slug]
       if not objects.find(state, "block_type", own.name) then
          sums[slug] = add_schema(state, add_type(state, slug, own), own, sums)

@@ -3,73 +3,104 @@
 --
 --    check.body(req, { name = "name!", tags = "array", state = { fields = STATE, required = true } })
 --
--- A field is a type's name, with "!" where it is required. A field may be null unless it is required.
-local clock  = require "aci.clock"
-local json   = require "aci.json"
-local refuse = require "sim.refuse"
+-- A field is a type's name, with "!" where it is required, and "@2" or "@3" where only that Prefect has it
+-- (`only` where the rule is a table). A field may be null unless it is required.
+local clock   = require "aci.clock"
+local json    = require "aci.json"
+local faults  = require "sim.prefect.faults"
+local refuse  = require "sim.refuse"
+local version = require "sim.prefect.version"
 
 local check = {}
 
 local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 
 local function is_object(value)
-   return type(value) == "table" and not json.is_array(value)
+   return type(value) == "table" and value ~= json.null and not json.is_array(value)
 end
 
 local function is_array(value)
    return type(value) == "table" and json.is_array(value)
 end
 
-local function bad_name(value)
-   if type(value) == "string" and value:find "[/%%&><]" then
-      return ("Name '%s' contains an invalid character. Must not contain any of: "
-         .. "['/', '%%', '&', '>', '<']."):format(value), "value_error.invalidname"
-   end
+local function is_uuid(value)
+   return type(value) == "string" and value:find(UUID) ~= nil
 end
 
-local function slug(what)
+-- Each gives nothing, or the kind of fault and what its message names.
+local types = {}
+
+function types.any() end
+
+function types.string(value)
+   local ok = type(value) == "string" or (type(value) == "number" and version.is(2))
+   return not ok and "string" or nil
+end
+
+function types.uuid(value)
+   if is_uuid(value) then return nil end
+   if type(value) ~= "string" then return "uuid_type" end
+   local at, bad = value:match "()([^%x%-])"
+   if bad then return "uuid", ("invalid character: found `%s` at %d"):format(bad, at - 1) end
+   return "uuid", "invalid length: found " .. #value
+end
+
+function types.integer(value)
+   if math.tointeger(tonumber(value)) then return nil end
+   return type(value) == "string" and "integer" or "integer_type"
+end
+
+function types.number(value)
+   return not tonumber(value) and "number" or nil
+end
+
+function types.boolean(value)
+   if type(value) == "boolean" then return nil end
+   return type(value) == "string" and "boolean" or "boolean_type"
+end
+
+function types.object(value)
+   return not is_object(value) and "object" or nil
+end
+
+function types.array(value)
+   return not is_array(value) and "array" or nil
+end
+
+types.ids = types.array
+
+function types.time(value)
+   if type(value) ~= "string" or not clock.parse_iso(value) then return "time", value end
+end
+
+function types.name(value)
+   if type(value) == "string" and value:find "[/%%&><]" then return "invalid_name", value end
+   return version.is(3) and types.string(value) or nil
+end
+
+local function made_of(pattern, message)
    return function(value)
-      if type(value) ~= "string" or value:find "[^a-z0-9-]" then
-         return what .. " must only contain lowercase letters, numbers, and dashes.", "value_error"
-      end
+      if type(value) ~= "string" or value:find(pattern) then return "value", message end
    end
 end
 
-local function simple(test, message, kind)
-   return function(value)
-      if not test(value) then return message, kind end
-   end
+types.block_name = made_of("[^a-z0-9-]",
+   "Block document name must only contain lowercase letters, numbers, and dashes.")
+types.slug = made_of("[^a-z0-9-]", "Block type slug must only contain lowercase letters, numbers, and dashes.")
+types.artifact_key = made_of("[^a-z0-9-]", "Artifact key must only contain lowercase letters, numbers, and dashes.")
+
+local old_variable_name = made_of("[^a-z0-9_]",
+   "Variable name must only contain lowercase letters, numbers, and underscores.")
+local new_variable_name = made_of("[^a-z0-9_-]",
+   "Variable name must only contain lowercase letters, numbers, and dashes or underscores.")
+
+function types.variable_name(value)
+   return version.pick(old_variable_name, new_variable_name)(value)
 end
 
-local function scalar(value)
-   return type(value) == "string" or type(value) == "number"
+function types.variable_value(value)
+   return version.is(2) and types.string(value) or nil
 end
-
-local function whole(value)
-   return math.tointeger(tonumber(value)) ~= nil
-end
-
--- Each gives nothing, or what is wrong and the kind of fault.
-local types = {
-   any = function() end,
-   string = simple(scalar, "str type expected", "type_error.str"),
-   uuid = simple(function(v) return type(v) == "string" and v:find(UUID) end, "value is not a valid uuid",
-      "type_error.uuid"),
-   integer = simple(whole, "value is not a valid integer", "type_error.integer"),
-   number = simple(tonumber, "value is not a valid float", "type_error.float"),
-   boolean = simple(function(v) return type(v) == "boolean" end, "value could not be parsed to a boolean",
-      "type_error.bool"),
-   object = simple(is_object, "value is not a valid dict", "type_error.dict"),
-   array = simple(is_array, "value is not a valid list", "type_error.list"),
-   ids = simple(is_array, "value is not a valid list", "type_error.list"),
-   time = simple(function(v) return type(v) == "string" and clock.parse_iso(v) end,
-      "invalid datetime format", "value_error.datetime"),
-   name = bad_name,
-   block_name = slug "Block document name",
-   slug = slug "Block type slug",
-   variable_name = simple(function(v) return type(v) == "string" and v:find "^[a-z0-9_]*$" end,
-      "Variable name must only contain lowercase letters, numbers, and underscores.", "value_error"),
-}
 
 local function extend(loc, key)
    local out = json.array(table.move(loc, 1, #loc, 1, {}))
@@ -77,47 +108,50 @@ local function extend(loc, key)
    return out
 end
 
-local function is_uuid(value)
-   return type(value) == "string" and value:find(UUID) ~= nil
-end
-
-local function fault(faults, loc, message, kind, context)
-   faults[#faults + 1] = { loc = loc, msg = message, type = kind, ctx = context }
-end
-
-local function check_ids(faults, loc, list)
-   for index, value in ipairs(list) do
-      if not is_uuid(value) then
-         fault(faults, extend(loc, index - 1), "value is not a valid uuid", "type_error.uuid")
-      end
+local function check_ids(list, loc, values)
+   for index, value in ipairs(values) do
+      local kind, detail = types.uuid(value)
+      if kind then faults.add(list, extend(loc, index - 1), kind, value, detail) end
    end
 end
 
-local function check_enum(faults, loc, value, values)
+-- 'A', 'B' or 'C'
+local function listed(values)
+   if version.is(2) then return "'" .. table.concat(values, "', '") .. "'" end
+   if #values == 1 then return "'" .. values[1] .. "'" end
+   return ("'%s' or '%s'"):format(table.concat(values, "', '", 1, #values - 1), values[#values])
+end
+
+local function check_enum(list, loc, value, values)
    for _, allowed in ipairs(values) do
       if value == allowed then return end
    end
-   fault(faults, loc, "value is not a valid enumeration member; permitted: '"
-      .. table.concat(values, "', '") .. "'", "type_error.enum", { enum_values = json.array(values) })
+   faults.add(list, loc, "enum", value, listed(values), { enum_values = json.array(values) })
 end
 
 local check_object
 
-local function check_value(faults, loc, value, rule)
-   if rule.enum then return check_enum(faults, loc, value, rule.enum) end
-   if rule.fields then return check_object(faults, loc, value, rule.fields, rule.open) end
-   local message, kind = types[rule.type](value)
-   if message then return fault(faults, loc, message, kind) end
-   if rule.type == "ids" then check_ids(faults, loc, value) end
-   if rule.least and value < rule.least then
-      fault(faults, loc, "ensure this value is greater than or equal to " .. rule.least,
-         "value_error.number.not_ge", { limit_value = rule.least })
-   end
+local function check_value(list, loc, value, rule)
+   if rule.enum then return check_enum(list, loc, value, rule.enum) end
+   if rule.fields then return check_object(list, loc, value, rule.fields, rule.open) end
+   local kind, detail = types[rule.type](value)
+   if kind then return faults.add(list, loc, kind, value, detail) end
+   if rule.type == "ids" then check_ids(list, loc, value) end
+   if rule.least and value < rule.least then faults.add(list, loc, "least", value, rule.least) end
+   if rule.above and value <= rule.above then faults.add(list, loc, "above", value, rule.above) end
 end
 
 local function expand(rule)
    if type(rule) == "table" then return rule end
-   return { type = rule:match "^[%a_]+", required = rule:sub(-1) == "!" }
+   local name, mark, only = rule:match "^([%a_]+)(!?)@?(%d?)$"
+   return { type = name, required = mark == "!", only = tonumber(only) }
+end
+
+-- What Prefect 3 takes null for: the type's own words, "a valid string".
+local function check_null(list, loc, rule)
+   if rule.type == "variable_value" and version.is(3) then return end
+   if version.is(2) then return faults.add(list, loc, "null", json.null) end
+   check_value(list, loc, json.null, rule)
 end
 
 local function sorted(map)
@@ -127,80 +161,111 @@ local function sorted(map)
    return keys
 end
 
-function check_object(faults, loc, value, fields, open)
-   if not is_object(value) then
-      return fault(faults, loc, "value is not a valid dict", "type_error.dict")
-   end
-   for _, key in ipairs(sorted(fields)) do
-      local rule, given = expand(fields[key]), value[key]
-      if given == nil then
-         if rule.required then fault(faults, extend(loc, key), "field required", "value_error.missing") end
-      elseif given == json.null then
-         if rule.required then
-            fault(faults, extend(loc, key), "none is not an allowed value", "type_error.none.not_allowed")
-         end
-      else
-         check_value(faults, extend(loc, key), given, rule)
-      end
-   end
-   for _, key in ipairs(sorted(value)) do
-      if fields[key] == nil and not open then
-         fault(faults, extend(loc, key), "extra fields not permitted", "value_error.extra")
-      end
+local function has(fields, key)
+   local rule = fields[key] and expand(fields[key])
+   return rule and (not rule.only or version.is(rule.only)) and rule
+end
+
+local function check_field(list, loc, value, rule, owner)
+   if value == nil then
+      if rule.required then faults.add(list, loc, "missing", owner) end
+   elseif value == json.null then
+      if rule.required then check_null(list, loc, rule) end
+   else
+      check_value(list, loc, value, rule)
    end
 end
 
---- Refuses with 422 and the list of faults.
-function check.refuse(faults, body)
-   refuse.with { status = 422, body = { exception_message = "Invalid request received.",
-      exception_detail = json.array(faults), request_body = body == nil and json.null or body } }
+function check_object(list, loc, value, fields, open)
+   if not is_object(value) then return faults.add(list, loc, "model", value) end
+   for _, key in ipairs(sorted(fields)) do
+      local rule = has(fields, key)
+      if rule then check_field(list, extend(loc, key), value[key], rule, value) end
+   end
+   for _, key in ipairs(sorted(value)) do
+      if not has(fields, key) and not open then
+         faults.add(list, extend(loc, key), "extra", value[key])
+      end
+   end
 end
 
 --- True for the text of a UUID.
 check.is_id = is_uuid
 
---- Adds a fault of a field of the body.
-function check.add(faults, field, message, kind)
-   fault(faults, json.array { "body", field }, message, kind)
+--- A fault of the whole body: a check of the model, which Prefect 3 does before those of the fields.
+function check.whole(list, message, body)
+   if version.is(2) then return faults.add(list, json.array { "body", "__root__" }, "value", body, message) end
+   for index in ipairs(list) do list[index] = nil end
+   faults.add(list, json.array { "body" }, "value", body, message)
+end
+
+--- A fault of one field.
+function check.add(list, field, kind, value, detail)
+   faults.add(list, json.array { "body", field }, kind, value, detail)
 end
 
 --- The body of a request, checked.
 -- @param more function(body, faults): adds faults that no single field has
-function check.body(req, fields, more)
-   local body, faults = req:json(), {}
-   check_object(faults, json.array { "body" }, body, fields)
-   if more and is_object(body) then more(body, faults) end
-   if #faults > 0 then check.refuse(faults, body) end
+-- @param before function(body): what the model does to the body first
+function check.body(req, fields, more, before)
+   local body, list = req:json(), {}
+   if before and is_object(body) then before(body) end
+   check_object(list, json.array { "body" }, body, fields)
+   if more and is_object(body) then more(body, list) end
+   if #list > 0 then faults.refuse(list, body) end
    return body
+end
+
+--- The body of a route that takes each of its fields by itself, checked: what else it says is ignored.
+function check.parts(req, fields)
+   local body, list = req:json(), {}
+   local known = json.object {}
+   for key in pairs(fields) do known[key] = type(body) == "table" and body[key] or nil end
+   for _, key in ipairs(sorted(fields)) do
+      local rule = has(fields, key)
+      if rule then check_field(list, json.array { "body", key }, known[key], rule) end
+   end
+   if #list > 0 then faults.refuse(list, body) end
+   return known
 end
 
 --- The body as a list of objects, checked.
-function check.list(req, fields)
-   local body, faults = req:json(), {}
+-- @param other the kind of fault where it is no list
+function check.list(req, fields, other, open)
+   local body, list = req:json(), {}
    if not is_array(body) then
-      fault(faults, json.array { "body" }, "value is not a valid list", "type_error.list")
+      faults.add(list, json.array { "body" }, other or "array", body)
    else
       for index, item in ipairs(body) do
-         check_object(faults, json.array { "body", index - 1 }, item, fields)
+         check_object(list, json.array { "body", index - 1 }, item, fields, open)
       end
    end
-   if #faults > 0 then check.refuse(faults, body) end
+   if #list > 0 then faults.refuse(list, body) end
    return body
 end
 
---- A path parameter that is a UUID.
-function check.id(req, name)
-   local id = req.params[name or "id"]
-   if not id:find(UUID) then
-      check.refuse({ { loc = json.array { "path", name or "id" }, msg = "value is not a valid uuid",
-         type = "type_error.uuid" } })
-   end
-   return id:lower()
+--- The faults of a value that is no request's body; nil where it has none.
+function check.value(value, fields)
+   local list = {}
+   check_object(list, json.array {}, value, fields, true)
+   return #list > 0 and list or nil
 end
 
---- A fault of the whole body.
+--- A path parameter that is a UUID. Where it is none, Prefect 3 knows no such route.
+function check.id(req, name)
+   local id = req.params[name or "id"]
+   if id:find(UUID) then return id:lower() end
+   refuse.when(version.is(3), 404, "detail", "Not Found")
+   local list = {}
+   faults.add(list, json.array { "path", name or "id" }, "uuid", id)
+   faults.refuse(list)
+end
+
+--- Refuses the whole body.
 function check.root(message, body)
-   check.refuse({ { loc = json.array { "body", "__root__" }, msg = message, type = "value_error" } }, body)
+   local list = {}
+   check.whole(list, message, body)
+   faults.refuse(list, body)
 end
 
 return check

@@ -7,19 +7,31 @@ local filters = require "sim.prefect.filters"
 local launch  = require "sim.prefect.launch"
 local objects = require "sim.prefect.objects"
 local queue   = require "sim.prefect.queue"
+local run     = require "sim.prefect.run"
+local version = require "sim.prefect.version"
+
+local CONCURRENCY = { collision_strategy = { enum = { "ENQUEUE", "CANCEL_NEW" }, required = true },
+   grace_period_seconds = "integer" }
 
 local CREATE = { name = "name!", flow_id = "uuid!", version = "string", description = "string",
    tags = "array", parameters = "object", entrypoint = "string", path = "string",
    parameter_openapi_schema = "object", enforce_parameter_schema = "boolean", work_queue_name = "string",
    work_pool_name = "string", storage_document_id = "uuid", infrastructure_document_id = "uuid",
-   job_variables = "object", infra_overrides = "object", pull_steps = "array", paused = "boolean",
-   schedules = "array", is_schedule_active = "boolean", schedule = "object", manifest_path = "string" }
+   job_variables = "object", infra_overrides = "object@2", pull_steps = "array", paused = "boolean",
+   schedules = "array", is_schedule_active = "boolean@2", schedule = "object@2", manifest_path = "string@2",
+   labels = "object@3", concurrency_limit = { type = "integer", above = 0, only = 3 },
+   concurrency_options = { fields = CONCURRENCY, only = 3, open = true }, global_concurrency_limit_id = "uuid@3",
+   version_info = { fields = { type = "string!", version = "string" }, open = true, only = 3 } }
 
 local UPDATE = { version = "string", description = "string", tags = "array", parameters = "object",
    entrypoint = "string", path = "string", enforce_parameter_schema = "boolean", paused = "boolean",
    work_queue_name = "string", work_pool_name = "string", storage_document_id = "uuid",
-   infrastructure_document_id = "uuid", job_variables = "object", infra_overrides = "object",
-   manifest_path = "string", schedule = "object", schedules = "array", is_schedule_active = "boolean" }
+   infrastructure_document_id = "uuid", job_variables = "object", infra_overrides = "object@2",
+   manifest_path = "string@2", schedule = "object@2", schedules = "array", is_schedule_active = "boolean@2" }
+for _, name in ipairs { "concurrency_limit", "concurrency_options", "global_concurrency_limit_id", "version_info" } do
+   UPDATE[name] = CREATE[name]
+end
+UPDATE.parameter_openapi_schema, UPDATE.pull_steps = "object@3", "array@3"
 
 local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
 
@@ -28,9 +40,13 @@ local function given(value)
    return value
 end
 
--- 2.20 shows the old name of job_variables, and a queue's polling as the deployment's readiness.
+local ONLY = { [2] = "infra_overrides schedule is_schedule_active manifest_path",
+   [3] = "job_variables work_queue_id labels concurrency_limit global_concurrency_limit concurrency_options" }
+
+-- A queue's polling is the deployment's readiness; Prefect 2 shows the old name of job_variables.
 local function view(state, row)
    local body = row.body
+   body.infra_overrides, body.work_queue_id = body.job_variables, body.queue_id_ or json.null
    local served = body.queue_id_ and objects.get(state, "queue", body.queue_id_)
    local polled = served and given(served.body.last_polled)
    body.last_polled = polled or json.null
@@ -38,19 +54,21 @@ local function view(state, row)
       or "NOT_READY"
    body.work_pool_name = served and served.body.work_pool_name or json.null
    body.queue_id_ = nil
-   return body
+   return version.only(body, ONLY)
 end
 
 --- What an unset field is.
 local function defaults()
-   local body = { parameters = json.object {}, infra_overrides = json.object {}, tags = json.array {},
+   local body = { parameters = json.object {}, job_variables = json.object {}, tags = json.array {},
       schedules = json.array {}, paused = false, is_schedule_active = true,
-      enforce_parameter_schema = false }
+      enforce_parameter_schema = version.is(3) }
    for _, key in ipairs { "version", "description", "schedule", "work_queue_name", "pull_steps", "path",
       "entrypoint", "parameter_openapi_schema", "manifest_path", "storage_document_id",
-      "infrastructure_document_id", "created_by", "updated_by" } do
+      "infrastructure_document_id", "created_by", "updated_by", "concurrency_limit",
+      "global_concurrency_limit", "concurrency_options" } do
       body[key] = json.null
    end
+   if version.is(3) then body.pull_steps, body.parameter_openapi_schema = json.array {}, json.object {} end
    return body
 end
 
@@ -67,7 +85,7 @@ local function check_variables(body)
       check.root("The `infra_overrides` field has been renamed to `job_variables`."
          .. "Use one of these fields, but not both.", body)
    end
-   body.infra_overrides, body.job_variables = new or old, nil
+   body.job_variables, body.infra_overrides = new or old, nil
 end
 
 local function check_schedules(body)
@@ -87,21 +105,29 @@ end
 
 local function fill(state, body, fields)
    for key, value in pairs(fields) do body[key] = value end
+   body.version_info = nil
    check_schedules(body)
    set_queue(state, body, fields)
    return body
 end
 
+-- As Prefect 3's model does, so that parameters are not kept where they are not said.
+local function with_parameters(body)
+   if version.is(3) and body.parameters == nil then body.parameters = json.object {} end
+end
+
 local function upsert(req)
-   local fields, state = check.body(req, CREATE), req.state
+   local fields, state = check.body(req, CREATE, nil, with_parameters), req.state
    check_variables(fields)
    refuse.unless(objects.get(state, "flow", fields.flow_id), 409, "detail", "Data integrity conflict. This "
       .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
    check_block(state, fields.storage_document_id, "storage")
    check_block(state, fields.infrastructure_document_id, "infrastructure")
    local row = objects.find(state, "deployment", fields.name, fields.flow_id)
+   fields.labels = run.labels({ ["prefect.flow.id"] = fields.flow_id }, fields.labels)
    if row then
-      local body = fill(state, defaults(), fields)
+      -- Prefect 3 keeps what is not said
+      local body = fill(state, version.pick(defaults(), row.body), fields)
       body.id, body.created = row.id, row.body.created
       row.body = body
       return 200, view(state, objects.save(state, row))

@@ -28,7 +28,13 @@ end
 
 -- What each operator means; `value` is the object's, nil for null.
 local operators = {
-   any_ = function(value, list) return value ~= nil and has(list, value) end,
+   any_ = function(value, list)
+      if type(value) ~= "table" then return value ~= nil and has(list, value) end
+      for _, item in ipairs(value) do
+         if has(list, item) then return true end
+      end
+      return false
+   end,
    not_any_ = function(value, list) return value == nil or not has(list, value) end,
    like_ = like,
    startswith_ = function(value, list)
@@ -43,6 +49,8 @@ local operators = {
    le_ = function(value, most) return value ~= nil and value <= most end,
    after_ = function(value, text) return value ~= nil and time_of(value) >= time_of(text) end,
    before_ = function(value, text) return value ~= nil and time_of(value) <= time_of(text) end,
+   exists_ = function(value, wanted) return (value ~= nil) == wanted end,
+   query = like,
    all_ = function(value, list)
       for _, item in ipairs(list) do
          if not has(value or {}, item) then return false end
@@ -53,9 +61,9 @@ local operators = {
 
 local OPERATOR_TYPES = { any_ = "array", not_any_ = "array", like_ = "string", startswith_ = "array",
    is_null_ = "boolean", eq_ = "any", ge_ = "number", le_ = "number", after_ = "time", before_ = "time",
-   all_ = "array", operator = "string" }
+   all_ = "array", operator = "string", exists_ = "boolean", query = "string" }
 
---- The fields that a filter object may have, from "name any_ like_" lines.
+--- The fields that a filter object may have, from "name any_ like_" lines; what only Prefect 3 has ends "@3".
 local function fields_of(lines)
    local fields = { operator = "string" }
    for name, line in pairs(lines) do
@@ -63,40 +71,46 @@ local function fields_of(lines)
       if type(line) == "table" then
          inner = fields_of(line)
       else
-         for operator in line:gmatch "%S+" do
+         for operator, only in line:gmatch "([%a_]+)(@?%d?)" do
             local of_ids = (name == "id" or name:find "_id$") and operator:find "any_$"
-            inner[operator] = of_ids and "ids" or OPERATOR_TYPES[operator]
+            inner[operator] = (of_ids and "ids" or OPERATOR_TYPES[operator]) .. only
          end
          inner.operator = "string"
       end
-      fields[name] = { fields = inner }
+      fields[name:match "^[^@]+"] = { fields = inner, only = tonumber(name:match "@(%d)$") }
    end
    return fields
 end
 
 -- Of each kind, what can be asked for, by which operators.
 local KINDS = {
-   flows = { id = "any_", name = "any_ like_", tags = "all_ is_null_" },
-   flow_runs = { id = "any_ not_any_", name = "any_ like_", tags = "all_ is_null_",
+   flows = { id = "any_ not_any_@3", name = "any_ like_", tags = "all_ is_null_" },
+   flow_runs = { id = "any_ not_any_", name = "any_ like_", tags = "all_ any_@3 is_null_",
       deployment_id = "any_ is_null_", work_queue_name = "any_ is_null_",
-      state = { type = "any_", name = "any_" }, flow_version = "any_",
+      state = { type = "any_ not_any_@3", name = "any_ not_any_@3" }, flow_version = "any_",
       start_time = "before_ after_ is_null_", expected_start_time = "before_ after_",
       next_scheduled_start_time = "before_ after_", end_time = "before_ after_ is_null_",
       parent_task_run_id = "any_ is_null_", idempotency_key = "any_ not_any_",
       parent_flow_run_id = "any_" },
    task_runs = { id = "any_", name = "any_ like_", tags = "all_ is_null_",
       state = { type = "any_", name = "any_" }, start_time = "before_ after_ is_null_",
-      subflow_runs = "exists_", flow_run_id = "any_ is_null_" },
-   deployments = { id = "any_", name = "any_ like_", paused = "eq_", tags = "all_ is_null_",
-      work_queue_name = "any_", is_schedule_active = "eq_" },
+      subflow_runs = "exists_", flow_run_id = "any_ is_null_", ["end_time@3"] = "before_ after_ is_null_",
+      ["expected_start_time@3"] = "before_ after_" },
+   deployments = { id = "any_ not_any_@3", name = "any_ like_", paused = "eq_",
+      tags = "all_ any_@3 is_null_", work_queue_name = "any_", ["is_schedule_active@2"] = "eq_",
+      ["flow_or_deployment_name@3"] = "like_", ["concurrency_limit@3"] = "ge_ le_ is_null_" },
    work_pools = { id = "any_", name = "any_", type = "any_" },
    work_pool_queues = { id = "any_", name = "any_ startswith_" },
    work_queues = { id = "any_", name = "any_ startswith_" },
    block_types = { name = "like_", slug = "any_" },
    block_schemas = { id = "any_", block_type_id = "any_", block_capabilities = "all_", version = "any_" },
    block_documents = { id = "any_", name = "any_ like_", block_type_id = "any_", is_anonymous = "eq_" },
-   logs = { level = "ge_ le_", timestamp = "before_ after_", flow_run_id = "any_", task_run_id = "any_" },
-   variables = { id = "any_", name = "any_ like_", value = "any_ like_", tags = "all_ is_null_" },
+   logs = { level = "ge_ le_", timestamp = "before_ after_", flow_run_id = "any_",
+      task_run_id = "any_ is_null_@3", ["text@3"] = "query" },
+   variables = { id = "any_", name = "any_ like_", ["value@2"] = "any_ like_", tags = "all_ is_null_" },
+   workers = { last_heartbeat_time = "before_ after_", status = "any_ not_any_" },
+   artifacts = { id = "any_", key = "any_ like_ exists_", type = "any_ not_any_", flow_run_id = "any_",
+      task_run_id = "any_" },
 }
 
 local SPECS = {}
@@ -104,6 +118,7 @@ for kind, lines in pairs(KINDS) do SPECS[kind] = { fields = fields_of(lines) } e
 
 local function field_of(body, name)
    if name == "block_capabilities" then return body.capabilities end
+   if name == "text" then return body.message end
    return plain(body[name])
 end
 

@@ -4,6 +4,7 @@ local refuse  = require "sim.refuse"
 local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
 
 local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
 
@@ -12,11 +13,12 @@ local function one(req)
 end
 
 local function create(req)
-   local body = check.body(req, { name = "name!", tags = "array" })
+   local body = check.body(req, { name = "name!", tags = "array", labels = "object@3" })
    local there = objects.find(req.state, "flow", body.name)
    if there then return 200, there.body end
    return 201, objects.add(req.state, { kind = "flow", body = {
-      name = body.name, tags = body.tags or json.array {} } }).body
+      name = body.name, tags = body.tags or json.array {},
+      labels = version.pick(nil, body.labels or json.object {}) } }).body
 end
 
 local function delete(req)

@@ -5,6 +5,7 @@ local check   = require "sim.prefect.check"
 local objects = require "sim.prefect.objects"
 local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
+local version = require "sim.prefect.version"
 
 local launch = {}
 
@@ -16,11 +17,11 @@ local POLICY = { max_retries = "integer", retry_delay_seconds = "number", retrie
 local COMMON = { state = { fields = run.STATE }, name = "string", parameters = "object", context = "object",
    infrastructure_document_id = "uuid", empirical_policy = { fields = POLICY }, tags = "array",
    idempotency_key = "string", parent_task_run_id = "uuid", work_queue_name = "string",
-   job_variables = "object" }
+   job_variables = "object", labels = "object@3" }
 
 local FROM_DEPLOYMENT = { enforce_parameter_schema = "boolean" }
 local OF_FLOW = { flow_id = "uuid!", flow_version = "string", deployment_id = "uuid",
-   deployment_version = "string", infrastructure_pid = "string" }
+   deployment_version = "string@2", infrastructure_pid = "string@2", work_pool_name = "string@3" }
 for name, rule in pairs(COMMON) do FROM_DEPLOYMENT[name], OF_FLOW[name] = rule, rule end
 
 launch.POLICY = POLICY
@@ -91,7 +92,7 @@ local function add(state, body, first)
    body.name = given(body.name) or run.random_name()
    local row = objects.add(state, { kind = "flow_run", parent = body.flow_id, body = body })
    run.enter(row, run.state(first, { flow_run_id = row.id }))
-   return objects.save(state, row)
+   return run.save(state, row)
 end
 
 local function new_body(fields)
@@ -134,8 +135,10 @@ function launch.from_deployment(req, deployment)
    local body = new_body(fields)
    body.flow_id, body.deployment_id, body.deployment_version = of.flow_id, deployment.id, of.version
    body.parameters, body.tags = parameters, union(of.tags, given(fields.tags))
-   -- the server's insert by key leaves out what was not said
-   if given(fields.idempotency_key) then body.job_variables = fields.job_variables or json.null end
+   body.labels = run.labels({ ["prefect.flow.id"] = of.flow_id, ["prefect.deployment.id"] = deployment.id },
+      fields.labels)
+   -- Prefect 2's insert by key leaves out what was not said
+   if version.is(2) and given(fields.idempotency_key) then body.job_variables = fields.job_variables or json.null end
    set_queue(state, body, deployment, fields.work_queue_name)
    return 201, run.view(state, add(state, body, given(fields.state) or { type = "SCHEDULED" }))
 end
@@ -149,6 +152,7 @@ function launch.of_flow(req)
    if there then return 200, run.view(state, there) end
    local body = new_body(fields)
    body.flow_id, body.deployment_id = fields.flow_id, fields.deployment_id or json.null
+   body.labels = run.labels({ ["prefect.flow.id"] = fields.flow_id }, fields.labels)
    return 201, run.view(state, add(state, body, given(fields.state) or { type = "PENDING" }))
 end
 

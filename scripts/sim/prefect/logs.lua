@@ -12,7 +12,7 @@ local ENTRY = { name = "string!", level = "integer!", message = "string!", times
 local SORTS = { "TIMESTAMP_ASC", "TIMESTAMP_DESC" }
 
 local function write(req)
-   for _, entry in ipairs(check.list(req, ENTRY)) do
+   for _, entry in ipairs(check.list(req, ENTRY, "sequence")) do
       local at = clock.parse_iso(entry.timestamp)
       entry.timestamp = objects.time(at)
       entry.flow_run_id, entry.task_run_id = entry.flow_run_id or json.null, entry.task_run_id or json.null

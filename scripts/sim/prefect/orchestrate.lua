@@ -1,6 +1,5 @@
 --- `POST .../set_state` for flow runs and task runs.
 local check   = require "sim.prefect.check"
-local objects = require "sim.prefect.objects"
 local run     = require "sim.prefect.run"
 
 local FIELDS = { state = { fields = run.STATE, required = true }, force = "boolean" }
@@ -15,13 +14,13 @@ end
 -- @param judge function(body, proposed) -> verdict
 -- @return status, body
 return function(req, row, owner, judge)
-   local asked = check.body(req, FIELDS)
+   local asked = check.parts(req, FIELDS)
    local forced = asked.force == true
    local verdict = (forced and accept_all or judge)(row.body, asked.state)
    local entered = verdict.status == "ACCEPT" and asked.state or verdict.state
    if entered then
       run.enter(row, run.state(entered, owner))
-      objects.save(req.state, row)
+      run.save(req.state, row)
    end
    return entered and 201 or 200,
       { state = row.body.state, status = verdict.status, details = verdict.details }

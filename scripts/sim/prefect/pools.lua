@@ -7,19 +7,29 @@ local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
 local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
+local workers = require "sim.prefect.workers"
+local version = require "sim.prefect.version"
+
+local LIMIT, PRIORITY = { type = "integer", least = 0 }, { type = "integer", above = 0 }
 
 local POOL = { name = "name!", type = "string", base_job_template = "object", description = "string",
-   is_paused = "boolean", concurrency_limit = "integer" }
-local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = "integer",
-   concurrency_limit = "integer", filter = "object" }
+   is_paused = "boolean", concurrency_limit = LIMIT, storage_configuration = "object@3" }
+local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = PRIORITY,
+   concurrency_limit = LIMIT, filter = "object" }
 
 local QUEUE_UPDATE = { name = "name" }
 for name, rule in pairs(QUEUE) do QUEUE_UPDATE[name] = QUEUE_UPDATE[name] or rule end
 
 -- The status follows what is said of the pausing; else it waits for who serves the pool.
-local function pool_view(row)
+local function pool_view(row, state)
    local body = row.body
-   if body.status ~= json.null and body.is_paused then body.status = "PAUSED" end
+   if body.status ~= json.null then
+      body.status = body.is_paused and "PAUSED" or workers.online(state, row) and "READY" or "NOT_READY"
+   end
+   if version.is(3) then
+      body.active_slots = body.concurrency_limit ~= json.null and queue.busy(state, "work_pool_id", row.id)
+         or json.null
+   end
    return body
 end
 
@@ -37,13 +47,13 @@ local function create_pool(req)
    refuse.when(objects.find(req.state, "pool", body.name), 409, "detail",
       "A work pool with this name already exists.")
    body.type = body.type or "prefect-agent"
-   return 201, queue.add_pool(req.state, body).body
+   return 201, pool_view(queue.add_pool(req.state, body), req.state)
 end
 
 local function find_pools(req)
    local asked, found = filters.read(req, { "work_pools" }), {}
    for _, row in ipairs(objects.list(req.state, "pool")) do
-      if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = pool_view(row) end
+      if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = pool_view(row, req.state) end
    end
    return 200, filters.page(found, asked)
 end
@@ -66,12 +76,13 @@ local function create_queue(req)
    -- the braces are the server's own slip
    refuse.when(objects.find(req.state, "queue", body.name, pool.id), 409, "detail",
       "A work queue with this name already exists in work pool {work_pool_name!r}.")
-   return 201, queue.view(queue.add(req.state, pool, body))
+   return 201, queue.view(queue.add(req.state, pool, body), req.state)
 end
 
 local function delete_pool(req)
    local pool = pool_of(req)
    objects.delete_under(req.state, "queue", pool.id)
+   objects.delete_under(req.state, "worker", pool.id)
    objects.delete(req.state, "pool", pool.id)
    return 204
 end
@@ -98,11 +109,11 @@ return function(prefect)
    prefect:route("POST /api/work_pools", { anonymous = true }, create_pool)
    prefect:route("POST /api/work_pools/filter", { anonymous = true, write = false }, find_pools)
    prefect:route("GET /api/work_pools/:pool", { anonymous = true }, function(req)
-      return 200, pool_view(pool_of(req))
+      return 200, pool_view(pool_of(req), req.state)
    end)
    prefect:route("PATCH /api/work_pools/:pool", { anonymous = true }, function(req)
       return change(pool_of(req), req, { description = "string", is_paused = "boolean",
-         base_job_template = "object", concurrency_limit = "integer" })
+         base_job_template = "object", concurrency_limit = LIMIT, storage_configuration = "object@3" })
    end)
    prefect:route("DELETE /api/work_pools/:pool", { anonymous = true }, delete_pool)
    prefect:route("POST /api/work_pools/:pool/queues", { anonymous = true }, create_queue)
@@ -110,12 +121,12 @@ return function(prefect)
       function(req)
          local list = json.array {}
          for _, row in ipairs(objects.list(req.state, "queue", pool_of(req).id)) do
-            list[#list + 1] = queue.view(row)
+            list[#list + 1] = queue.view(row, req.state)
          end
          return 200, list
       end)
    prefect:route("GET /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
-      return 200, queue.view(one_queue(req))
+      return 200, queue.view(one_queue(req), req.state)
    end)
    prefect:route("PATCH /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
       return change(one_queue(req), req, QUEUE_UPDATE)

@@ -3,6 +3,7 @@ local clock   = require "aci.clock"
 local json    = require "aci.json"
 local refuse  = require "sim.refuse"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
 
 local queue = { AGENT_POOL = "default-agent-pool", READY_FOR = 60 }
 
@@ -37,8 +38,16 @@ function queue.add(state, pool, fields)
    local body = { name = fields.name, description = fields.description or "", filter = json.null,
       is_paused = fields.is_paused or false, concurrency_limit = fields.concurrency_limit or json.null,
       priority = fields.priority or free_priority(state, pool), last_polled = json.null,
-      work_pool_id = pool.id, work_pool_name = pool.body.name }
+      work_pool_id = pool.id, work_pool_name = pool.body.name, active_slots = version.pick(nil, json.null) }
    return objects.add(state, { kind = "queue", parent = pool.id, body = body })
+end
+
+local function storage(said)
+   if version.is(2) then return nil end
+   local out = { bundle_upload_step = json.null, bundle_execution_step = json.null,
+      default_result_storage_block_id = json.null }
+   for name, value in pairs(said or {}) do out[name] = value end
+   return out
 end
 
 --- Adds a pool with its default queue. @param fields `name`, `type`, and optionally the rest of the body
@@ -48,7 +57,8 @@ function queue.add_pool(state, fields)
       description = fields.description or json.null, is_paused = fields.is_paused or false,
       base_job_template = fields.base_job_template or json.object {},
       concurrency_limit = fields.concurrency_limit or json.null,
-      status = agents and json.null or "NOT_READY" } })
+      status = agents and json.null or "NOT_READY", active_slots = version.pick(nil, json.null),
+      storage_configuration = storage(fields.storage_configuration) } })
    local default = queue.add(state, pool, { name = "default",
       description = "The work pool's default queue." })
    pool.body.default_queue_id = default.id
@@ -76,9 +86,26 @@ function queue.ensure(state, name, pool_name)
       or queue.add(state, pool, { name = name, priority = 1 })
 end
 
+--- The runs that hold one of the slots of a queue or of a pool.
+-- @param field which of the two the id is: "work_queue_id" or "work_pool_id"
+local function busy(state, field, id)
+   local count = 0
+   for _, kind in ipairs { "PENDING", "RUNNING" } do
+      for _, run in ipairs(objects.in_state(state, "flow_run", kind)) do
+         if run.body[field] == id then count = count + 1 end
+      end
+   end
+   return count
+end
+
+queue.busy = busy
+
 --- The queue as the API shows it: served while somebody has asked it for work in the last minute.
-function queue.view(row)
+function queue.view(row, state)
    local body = row.body
+   if version.is(3) then
+      body.active_slots = body.concurrency_limit ~= json.null and busy(state, "work_queue_id", row.id) or json.null
+   end
    local polled = body.last_polled ~= json.null and clock.parse_iso(body.last_polled)
    local fresh = polled and clock.now() - polled <= queue.READY_FOR
    body.status = body.is_paused and "PAUSED" or fresh and "READY" or "NOT_READY"
@@ -91,20 +118,9 @@ function queue.polled(state, row)
    objects.save(state, row)
 end
 
---- The runs of a queue that hold one of its slots.
-local function busy(state, row)
-   local count = 0
-   for _, kind in ipairs { "PENDING", "RUNNING" } do
-      for _, run in ipairs(objects.in_state(state, "flow_run", kind)) do
-         if run.body.work_queue_id == row.id then count = count + 1 end
-      end
-   end
-   return count
-end
-
-local function room_of(state, row)
+local function room_of(state, row, field)
    local slots = row.body.concurrency_limit
-   return slots == json.null and math.maxinteger or math.max(0, slots - busy(state, row))
+   return slots == json.null and math.maxinteger or math.max(0, slots - busy(state, field, row.id))
 end
 
 --- The scheduled runs of a queue that are due before a time, earliest first, within its limit.
@@ -120,7 +136,7 @@ function queue.due(state, row, before, limit)
       if a.at == b.at then return a.seq < b.seq end
       return (a.at or 0) < (b.at or 0)
    end)
-   return table.move(found, 1, math.min(#found, room_of(state, row), limit or #found), 1, {})
+   return table.move(found, 1, math.min(#found, room_of(state, row, "work_queue_id"), limit or #found), 1, {})
 end
 
 return queue

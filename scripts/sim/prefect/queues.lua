@@ -7,6 +7,7 @@ local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
 local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
+local version = require "sim.prefect.version"
 
 local CREATE = { name = "name!", description = "string", is_paused = "boolean", priority = "integer",
    concurrency_limit = "integer", filter = "object" }
@@ -16,7 +17,7 @@ local UPDATE = { name = "name", description = "string", is_paused = "boolean", p
 local function by_name(req)
    local pool = objects.find(req.state, "pool", queue.AGENT_POOL)
    local row = pool and objects.find(req.state, "queue", req.params.name, pool.id)
-   return 200, queue.view(refuse.unless(row, 404, "detail", "work queue not found"))
+   return 200, queue.view(refuse.unless(row, 404, "detail", "work queue not found"), req.state)
 end
 
 local function one(req)
@@ -35,11 +36,12 @@ local function create(req)
    local body, pool = check.body(req, CREATE), queue.agent_pool(req.state)
    refuse.when(objects.find(req.state, "queue", body.name, pool.id), 409, "detail",
       "A work queue with this name already exists.")
-   return 201, queue.view(queue.add(req.state, pool, body))
+   return 201, queue.view(queue.add(req.state, pool, body), req.state)
 end
 
 local function change(req)
-   local body, row = check.body(req, UPDATE), named(req, "Work Queue <built-in function id> not found")
+   local body, row = check.body(req, UPDATE), named(req, ("Work Queue %s not found"):format(
+      version.pick("<built-in function id>", req.params.id)))
    for key, value in pairs(body) do row.body[key] = value end
    objects.save(req.state, row)
    return 204
@@ -52,7 +54,9 @@ local function get_runs(req)
    local before = type(body.scheduled_before) == "string" and clock.parse_iso(body.scheduled_before)
    local list = json.array {}
    for _, each in ipairs(queue.due(req.state, row, before, limit)) do
-      list[#list + 1] = run.view(req.state, each)
+      local shown = run.view(req.state, each)
+      if version.is(3) then shown.work_pool_id, shown.work_pool_name = json.null, json.null end
+      list[#list + 1] = shown
    end
    queue.polled(req.state, row)
    return 200, list
@@ -63,7 +67,7 @@ local function status(req)
    for _, each in ipairs(objects.list(req.state, "flow_run")) do
       if each.body.work_queue_id == row.id and each.body.state_name == "Late" then late = late + 1 end
    end
-   local served = queue.view(row).status == "READY"
+   local served = queue.view(row, req.state).status == "READY"
    return 200, { healthy = served and late == 0, late_runs_count = late, last_polled = row.body.last_polled,
       health_check_policy = { maximum_late_runs = 0, maximum_seconds_since_last_polled = 60 } }
 end
@@ -71,7 +75,7 @@ end
 local function find(req)
    local asked, found = filters.read(req, { "work_queues" }), {}
    for _, row in ipairs(objects.list(req.state, "queue")) do
-      if filters.match(row.body, asked.work_queues or {}) then found[#found + 1] = queue.view(row) end
+      if filters.match(row.body, asked.work_queues or {}) then found[#found + 1] = queue.view(row, req.state) end
    end
    return 200, filters.page(found, asked)
 end
@@ -80,7 +84,7 @@ return function(prefect)
    prefect:route("POST /api/work_queues", { anonymous = true }, create)
    prefect:route("GET /api/work_queues/name/:name", { anonymous = true }, by_name)
    prefect:route("GET /api/work_queues/:id", { anonymous = true }, function(req)
-      return 200, queue.view(named(req))
+      return 200, queue.view(named(req), req.state)
    end)
    prefect:route("PATCH /api/work_queues/:id", { anonymous = true }, change)
    prefect:route("DELETE /api/work_queues/:id", { anonymous = true }, function(req)

@@ -1,8 +1,10 @@
 --- The orchestration of 2.20: what becomes of a proposed state. Each rule gives nothing (the next one
 -- decides) or a verdict.
 local clock   = require "aci.clock"
+local json    = require "aci.json"
 local objects = require "sim.prefect.objects"
 local run     = require "sim.prefect.run"
+local version = require "sim.prefect.version"
 
 local rules = {}
 
@@ -61,7 +63,8 @@ local function pausing(body, proposed)
 end
 
 local function cancelling(body, proposed)
-   if (body.state_type == "CANCELLING" or body.state_type == "CANCELLED")
+   -- Prefect 3 lets a run that is cancelled begin anew
+   if (body.state_type == "CANCELLING" or version.is(2) and body.state_type == "CANCELLED")
       and proposed.type ~= "CANCELLED" then
       return reject "Cannot transition flows that are cancelling to a state other than Cancelled."
    end
@@ -97,7 +100,10 @@ local function retry(body, proposed)
    if proposed.type ~= "FAILED" or body.state_type ~= "RUNNING" then return nil end
    local policy = body.empirical_policy
    local retries = given(policy.retries) or policy.max_retries or 0
-   if body.run_count > retries then return nil end
+   if body.run_count > retries then
+      if version.is(3) and policy.retry_type then policy.retry_type = json.null end
+      return nil
+   end
    local delay = given(policy.retry_delay) or given(policy.retry_delay_seconds) or 0
    if type(delay) == "table" then delay = delay[math.min(body.run_count, #delay)] or 0 end
    -- only a flow run's policy has it

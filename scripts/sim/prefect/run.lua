@@ -3,6 +3,7 @@ local clock   = require "aci.clock"
 local crypto  = require "aci.crypto"
 local json    = require "aci.json"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
 
 local run = {}
 
@@ -21,13 +22,16 @@ local DETAILS = { "flow_run_id", "task_run_id", "child_flow_run_id", "scheduled_
    "cache_expiration", "pause_timeout", "pause_key", "run_input_keyset", "refresh_cache", "retriable",
    "transition_id", "task_parameters_id" }
 
+-- What only Prefect 3 has.
+local NEW_DETAILS = { "traceparent", "deployment_concurrency_lease_id" }
+
 --- What a state in a request may hold.
 local DETAIL_FIELDS = { untrackable_result = "boolean", pause_reschedule = "boolean",
    scheduled_time = "time", transition_id = "uuid" }
 for _, name in ipairs(DETAILS) do DETAIL_FIELDS[name] = DETAIL_FIELDS[name] or "any" end
 
 run.STATE = { type = { enum = run.TYPES, required = true }, name = "string", message = "string",
-   data = "any", state_details = { fields = DETAIL_FIELDS, open = true }, timestamp = "time", id = "uuid" }
+   data = "any", state_details = { fields = DETAIL_FIELDS, open = true }, timestamp = "time@2", id = "uuid@2" }
 
 local ADJECTIVES = { "amber", "brisk", "calm", "dapper", "eager", "fancy", "gentle", "humble", "ideal",
    "jolly", "keen", "lively", "mellow", "nimble", "olive", "proud", "quiet", "rapid", "sunny", "tidy" }
@@ -51,6 +55,13 @@ end
 
 run.given = given
 
+--- Labels as Prefect 3 has them: its own, over them those that were said. Prefect 2 has none.
+function run.labels(own, said)
+   if version.is(2) then return nil end
+   for name, value in pairs(given(said) or {}) do own[name] = value end
+   return json.object(own)
+end
+
 function run.is_terminal(state_type)
    return TERMINAL[state_type] == true
 end
@@ -61,8 +72,12 @@ function run.state(fields, owner)
    local details = {}
    for _, name in ipairs(DETAILS) do details[name] = json.null end
    details.untrackable_result, details.pause_reschedule = false, false
+   if version.is(3) then
+      details.deferred = false
+      for _, name in ipairs(NEW_DETAILS) do details[name] = json.null end
+   end
    for name, value in pairs(given(fields.state_details) or {}) do
-      if DETAIL_FIELDS[name] then details[name] = value end
+      if details[name] ~= nil then details[name] = value end
    end
    local at = given(details.scheduled_time)
    details.scheduled_time = at and objects.time(clock.parse_iso(at)) or json.null
@@ -108,6 +123,15 @@ function run.enter(row, state)
    times(body, state, old)
    body.state, body.state_id, body.state_type, body.state_name = state, state.id, state.type, state.name
    row.at = seconds(given(body.next_scheduled_start_time) or body.expected_start_time)
+end
+
+--- Saves a run, and notes the state that it entered.
+function run.save(state, row)
+   local kind = row.kind .. "_state"
+   if not objects.get(state, kind, row.body.state_id) then
+      objects.add(state, { kind = kind, id = row.body.state_id, parent = row.id, body = row.body.state })
+   end
+   return objects.save(state, row)
 end
 
 local function estimates(body)

@@ -40,9 +40,11 @@ end
 local function delete(req)
    local row = one(req)
    for _, each in ipairs(objects.list(req.state, "task_run", row.id)) do
+      objects.delete_under(req.state, "task_run_state", each.id)
       objects.delete(req.state, "task_run", each.id)
    end
    objects.delete_under(req.state, "log", row.id)
+   objects.delete_under(req.state, "flow_run_state", row.id)
    objects.delete(req.state, "flow_run", row.id)
    return 204
 end

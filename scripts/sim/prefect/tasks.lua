@@ -7,6 +7,7 @@ local objects     = require "sim.prefect.objects"
 local orchestrate = require "sim.prefect.orchestrate"
 local rules       = require "sim.prefect.rules"
 local run         = require "sim.prefect.run"
+local taskrun     = require "sim.prefect.taskrun"
 
 local given = run.given
 
@@ -15,51 +16,24 @@ local POLICY = { max_retries = "integer", retry_delay_seconds = "number", retrie
 
 local CREATE = { id = "uuid", flow_run_id = "uuid", task_key = "string!", dynamic_key = "string!",
    name = "string", task_version = "string", tags = "array", empirical_policy = { fields = POLICY },
-   task_inputs = "object", state = { fields = run.STATE }, cache_key = "string", cache_expiration = "time" }
+   task_inputs = "object", state = { fields = run.STATE }, cache_key = "string", cache_expiration = "time",
+   labels = "object@3" }
 
 local SORTS = { "ID_DESC", "EXPECTED_START_TIME_ASC", "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC",
    "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC" }
 
-local function same(state, fields)
-   for _, row in ipairs(objects.list(state, "task_run", fields.flow_run_id)) do
-      if row.body.task_key == fields.task_key and row.body.dynamic_key == tostring(fields.dynamic_key) then
-         return row
-      end
-   end
-end
-
-local function policy(fields)
-   local out = { max_retries = 0, retry_delay_seconds = 0.0, retries = json.null, retry_delay = json.null,
-      retry_jitter_factor = json.null }
-   for name, value in pairs(given(fields) or {}) do out[name] = value end
-   return out
-end
-
-local function new_body(fields)
-   local body = run.blank("state state_id state_type state_name cache_key cache_expiration task_version "
-      .. "expected_start_time next_scheduled_start_time start_time end_time flow_run_id")
-   for name, value in pairs(fields) do body[name] = value end
-   body.name, body.dynamic_key = given(fields.name) or run.random_name(), tostring(fields.dynamic_key)
-   body.tags, body.task_inputs = given(fields.tags) or json.array {},
-      given(fields.task_inputs) or json.object {}
-   body.empirical_policy, body.flow_run_run_count = policy(fields.empirical_policy), 0
-   body.state = json.null
-   return body
-end
-
 local function create(req)
    local fields, state = check.body(req, CREATE), req.state
-   local flow_run = given(fields.flow_run_id)
-   refuse.when(flow_run and not objects.get(state, "flow_run", flow_run), 409, "detail", "Data integrity "
-      .. "conflict. This usually means a unique or foreign key constraint was violated. See server logs for "
-      .. "details.")
-   local there = flow_run and same(state, fields)
+   local flow_run = objects.get(state, "flow_run", given(fields.flow_run_id))
+   refuse.when(given(fields.flow_run_id) and not flow_run, 409, "detail", "Data integrity conflict. This usually "
+      .. "means a unique or foreign key constraint was violated. See server logs for details.")
+   local there = flow_run and taskrun.find(state, fields)
    if there then return 200, run.view(state, there) end
-   local row = objects.add(state, { kind = "task_run", parent = flow_run, id = given(fields.id),
-      body = new_body(fields) })
+   local row = objects.add(state, { kind = "task_run", parent = flow_run and flow_run.id, id = given(fields.id),
+      body = taskrun.body(fields, flow_run) })
    run.enter(row, run.state(given(fields.state) or { type = "PENDING" },
-      { flow_run_id = flow_run, task_run_id = row.id }))
-   return 201, run.view(state, objects.save(state, row))
+      { flow_run_id = flow_run and flow_run.id, task_run_id = row.id }))
+   return 201, run.view(state, run.save(state, row))
 end
 
 local function one(req)

@@ -4,11 +4,15 @@ local refuse  = require "sim.refuse"
 local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
+
+local INTEGRITY = "Data integrity conflict. This usually means a unique or foreign key constraint was "
+   .. "violated. See server logs for details."
 
 local function create(req)
-   local body = check.body(req, { name = "variable_name!", value = "string!", tags = "array" })
-   refuse.when(objects.find(req.state, "variable", body.name), 409, "detail", "Data integrity conflict. This "
-      .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
+   local body = check.body(req, { name = "variable_name!", value = "variable_value!", tags = "array" })
+   refuse.when(objects.find(req.state, "variable", body.name), 409, "detail", version.pick(INTEGRITY,
+      ("A variable with the name '%s' already exists."):format(body.name)))
    body.tags = body.tags or json.array {}
    return 201, objects.add(req.state, { kind = "variable", body = body }).body
 end
@@ -26,7 +30,7 @@ end
 local function each(prefect, path, find)
    prefect:route("GET " .. path, { anonymous = true }, function(req) return 200, find(req).body end)
    prefect:route("PATCH " .. path, { anonymous = true }, function(req)
-      local body = check.body(req, { name = "variable_name", value = "string", tags = "array" })
+      local body = check.body(req, { name = "variable_name", value = "variable_value", tags = "array" })
       local row = find(req)
       for key, value in pairs(body) do row.body[key] = value end
       objects.save(req.state, row)

@@ -16,9 +16,9 @@ return function(t)
 
    -- ------------------------------------------------------------------------------------- the server
 
-   check("says that it is version 2", function()
-      assert.equal(2, api:major())
-      assert.equal("2.20.25", api:version())
+   check("says which version it is", function()
+      assert.equal(t.major, api:major())
+      assert.equal(t.version, api:version())
       assert.is_true(api:healthy())
    end)
 
@@ -30,12 +30,13 @@ return function(t)
 
    -- -------------------------------------------------------------------------------------- block types
 
-   check("knows the four block types of the set-up", function()
-      for _, slug in ipairs { "azure-container-instance-credentials", "azure-container-instance-job", "azure",
-         "string" } do
-         local kind = assert(api:block_type(slug))
-         assert.equal(slug, kind.slug)
-         assert(api:block_schema(kind.id))
+   check("knows the block types of the set-up that are Prefect's own", function()
+      local known = { ["azure-container-instance-credentials"] = true, ["azure-container-instance-job"] = t.major == 2,
+         azure = t.major == 2, string = t.major == 2 }
+      for slug, wanted in pairs(known) do
+         local kind = api:block_type(slug)
+         assert.equal(wanted, kind ~= nil, slug)
+         if kind then assert(api:block_schema(kind.id)) end
       end
       assert.is_nil(api:block_type "no-such-type")
    end)

@@ -35,7 +35,7 @@ local function flows(ask)
    ask("deleted again", "DELETE", "/flows/" .. made.id)
 end
 
-local function deployments(ask)
+local function deployments(ask, _, _, major)
    local flow = ask("its flow", "POST", "/flows/", { name = "deployed" })
    local function body(name, more)
       local out = { name = name, flow_id = flow.id }
@@ -47,7 +47,7 @@ local function deployments(ask)
       version = "2", description = "d", path = "p", entrypoint = "f.lua:f", tags = json.array { "x" },
       parameters = { a = 1 }, job_variables = { env = { A = "1" } }, paused = false,
       enforce_parameter_schema = false, parameter_openapi_schema = { type = "object",
-         properties = { a = { type = "integer" } } }, manifest_path = json.null }))
+         properties = { a = { type = "integer" } } }, manifest_path = major == 2 and json.null or nil }))
    ask("made again", "POST", "/deployments/", body("full", { work_queue_name = "deployed-queue", path = "q" }))
    ask("by id", "GET", "/deployments/" .. full.id)
    ask("by name", "GET", "/deployments/name/deployed/full")
