@@ -150,4 +150,23 @@ describe("container groups of the local cloud", function()
          assert.equal(400, (go("PUT", groups .. name, body_of())))
       end
    end)
+
+   it("are refused in a subnet that is not delegated to them", function()
+      assert.equal(200, (cloud:arm("POST", "/providers/Microsoft.Network/register", "2021-04-01")))
+      local function subnet(name, prefix, service)
+         return { name = name, properties = { addressPrefix = prefix, delegations = service and { { name = "d",
+            properties = { serviceName = service } } } or nil } }
+      end
+      local net = "/resourceGroups/g1/providers/Microsoft.Network/virtualNetworks/net"
+      assert.equal(201, (cloud:arm("PUT", net, "2024-05-01", { location = "northeurope", properties = {
+         addressSpace = { addressPrefixes = { "10.0.0.0/16" } }, subnets = { subnet("plain", "10.0.0.0/24"),
+            subnet("other", "10.0.1.0/24", "Microsoft.Web/serverFarms"),
+            subnet("ours", "10.0.2.0/24", "Microsoft.ContainerInstance/containerGroups") } } })))
+      for _, name in ipairs { "plain", "other", "ours" } do
+         local id = ("/subscriptions/%s%s/subnets/%s"):format(sub, net, name)
+         local status, body = go("PUT", groups .. "in-" .. name, body_of { subnetIds = { { id = id } } })
+         assert.same(name == "ours" and { 201 } or { 400, "SubnetMissingRequiredDelegation" },
+            { status, body.error and body.error.code })
+      end
+   end)
 end)
