@@ -173,7 +173,7 @@ static aci_request *request_new(aci_conn *c, size_t len) {
         free(tunnel);
         return NULL;
     }
-    memcpy(bytes, c->in.bytes + c->in.from, len);
+    memcpy(bytes, aci_fifo_at(&c->in), len);
     request->bytes = bytes;
     request->tunnel = tunnel;
     request->conn = c;
@@ -221,7 +221,7 @@ static void begin_request(aci_conn *c, size_t len) {
 /* Some clients send an empty line after a body (RFC 9112, 2.2). */
 static void skip_empty_lines(aci_conn *c) {
     while (c->scanned == 0 && aci_fifo_held(&c->in) >= 2 &&
-           memcmp(c->in.bytes + c->in.from, "\r\n", 2) == 0)
+           memcmp(aci_fifo_at(&c->in), "\r\n", 2) == 0)
         c->in.from += 2;
 }
 
@@ -231,7 +231,7 @@ static bool step_head(aci_conn *c) {
     skip_empty_lines(c);
     bool half_line = aci_fifo_held(&c->in) == 1 && c->in.bytes[c->in.from] == '\r';
     aci_scan scan = half_line ? ACI_SCAN_MORE
-                              : aci_head_scan(c->in.bytes + c->in.from, aci_fifo_held(&c->in),
+                              : aci_head_scan(aci_fifo_at(&c->in), aci_fifo_held(&c->in),
                                               &c->scanned, &refusal);
     size_t len = c->scanned;
     if (scan == ACI_SCAN_MORE) {
@@ -264,7 +264,7 @@ static bool step_handshake(aci_conn *c) {
 
 static void begin_tls(aci_conn *c) {
     c->upgrade = false;
-    int failed = aci_stream_secure(&c->stream, c->server->options.tls, c->in.bytes + c->in.from,
+    int failed = aci_stream_secure(&c->stream, c->server->options.tls, aci_fifo_at(&c->in),
                                    aci_fifo_held(&c->in));
     c->in.from = c->in.to;
     c->stream.wants = EPOLLIN;
@@ -279,11 +279,10 @@ static bool skip_body(aci_conn *c) {
     int got;
     while ((got = aci_conn_body(c, &piece)) > 0 && c->skipped <= SKIP_MAX)
         c->skipped += piece.len;
-    if (got < 0 && got != -EAGAIN)
+    bool waits = got == -EAGAIN && !c->eof;
+    if (got != 0 && !waits)
         c->last = true;
-    if (got > 0 || c->eof)
-        c->last = true;
-    return got == 0 || c->last;
+    return !waits;
 }
 
 static bool step_answered(aci_conn *c) {

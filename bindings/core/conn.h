@@ -122,6 +122,7 @@ char *aci_fifo_room(aci_fifo *fifo, size_t len);
 int aci_fifo_add(aci_fifo *fifo, const void *bytes, size_t len); /* 0 or -ENOMEM */
 int aci_fifo_text(aci_fifo *fifo, const char *text);
 size_t aci_fifo_held(const aci_fifo *fifo);
+const char *aci_fifo_at(const aci_fifo *fifo); /* its first byte; never NULL */
 void aci_fifo_free(aci_fifo *fifo);
 
 /* ---- server.c ---- */

@@ -56,6 +56,10 @@ size_t aci_fifo_held(const aci_fifo *fifo) {
     return fifo->to - fifo->from;
 }
 
+const char *aci_fifo_at(const aci_fifo *fifo) {
+    return fifo->bytes ? fifo->bytes + fifo->from : "";
+}
+
 size_t aci_conn_unsent(const aci_conn *c) {
     return aci_fifo_held(&c->out) + (size_t)(c->file_left > 0 ? c->file_left : 0);
 }
@@ -132,7 +136,7 @@ static int body_of_length(aci_conn *c, aci_span *piece) {
         return -EAGAIN;
     if ((int64_t)len > c->body_left)
         len = (size_t)c->body_left;
-    *piece = (aci_span){c->in.bytes + c->in.from, len};
+    *piece = (aci_span){aci_fifo_at(&c->in), len};
     c->in.from += len;
     c->body_left -= (int64_t)len;
     if (c->body_left == 0)
@@ -142,7 +146,7 @@ static int body_of_length(aci_conn *c, aci_span *piece) {
 
 static int body_of_chunks(aci_conn *c, aci_span *piece) {
     size_t used;
-    aci_chunk got = aci_chunked_next(&c->chunks, c->in.bytes + c->in.from, aci_fifo_held(&c->in),
+    aci_chunk got = aci_chunked_next(&c->chunks, aci_fifo_at(&c->in), aci_fifo_held(&c->in),
                                      &used, &piece->at, &piece->len);
     c->in.from += used;
     if (got == ACI_CHUNK_DATA)
@@ -188,7 +192,7 @@ void aci_conn_flush(aci_conn *c) {
             continue;
         }
         ssize_t put =
-            aci_stream_write(&c->stream, c->out.bytes + c->out.from, aci_fifo_held(&c->out));
+            aci_stream_write(&c->stream, aci_fifo_at(&c->out), aci_fifo_held(&c->out));
         if (put == -EAGAIN || put == -EINTR)
             break;
         if (put < 0) {

@@ -56,8 +56,8 @@ static inline char *reserve(aci_emit *emit, size_t more) {
 }
 
 void aci_emit_bytes(aci_emit *emit, const char *bytes, size_t length) {
-    char *at = reserve(emit, length);
-    if (at && length) {
+    char *at = length ? reserve(emit, length) : NULL;
+    if (at) {
         memcpy(at, bytes, length);
         emit->length += length;
     }

@@ -102,6 +102,15 @@ describe("aci.server requests", function()
       end)
    end)
 
+   it("are all answered when the client has said that no more come", function()
+      with({}, function(request)
+         task.sleep(0.05) -- the end of its bytes is known by then
+         request:respond(200)
+      end, function(port)
+         assert.same({ 200, 200, 200 }, statuses(raw.say(port, get:rep(3), { "end" }).text))
+      end)
+   end)
+
    it("keep the connection as HTTP/1.0 and 1.1 say", function()
       with({}, function(request) request:respond(200, nil, "x") end, function(port)
          local r = raw.talk(port, {
