@@ -146,8 +146,8 @@ static int body_of_length(aci_conn *c, aci_span *piece) {
 
 static int body_of_chunks(aci_conn *c, aci_span *piece) {
     size_t used;
-    aci_chunk got = aci_chunked_next(&c->chunks, aci_fifo_at(&c->in), aci_fifo_held(&c->in),
-                                     &used, &piece->at, &piece->len);
+    aci_chunk got = aci_chunked_next(&c->chunks, aci_fifo_at(&c->in), aci_fifo_held(&c->in), &used,
+                                     &piece->at, &piece->len);
     c->in.from += used;
     if (got == ACI_CHUNK_DATA)
         return 1;
@@ -191,8 +191,7 @@ void aci_conn_flush(aci_conn *c) {
             read_file(c);
             continue;
         }
-        ssize_t put =
-            aci_stream_write(&c->stream, aci_fifo_at(&c->out), aci_fifo_held(&c->out));
+        ssize_t put = aci_stream_write(&c->stream, aci_fifo_at(&c->out), aci_fifo_held(&c->out));
         if (put == -EAGAIN || put == -EINTR)
             break;
         if (put < 0) {
