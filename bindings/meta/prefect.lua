@@ -218,6 +218,29 @@ function Prefect:queue_idle(queue) end
 ---@return table[]
 function Prefect:due_runs(queue, options) end
 
+---@param pool string
+---@param options { queues?: string[], limit?: integer, ahead?: number } # ahead: default 10 s
+---@return table[] # runs that a worker of the pool should start, by the priorities of its queues
+function Prefect:due_pool_runs(pool, options) end
+
+---@param pool? string # default: the agents' queues
+---@return table[]
+function Prefect:queues(pool) end
+
+--- Tells that a worker is alive.
+---@param pool string
+---@param name string
+---@param seconds integer # how often it says so
+function Prefect:worker_heartbeat(pool, name, seconds) end
+
+---@param pool string
+---@return table[] # the workers that the pool has heard of
+function Prefect:workers(pool) end
+
+---@param pool string
+---@param name string
+function Prefect:delete_worker(pool, name) end
+
 ---@return table?
 function Prefect:work_pool(name) end
 
@@ -333,6 +356,11 @@ function Logger:flush() end
 ---@param options { flow_run_id?: string, task_run_id?: string, name?: string, echo?: fun(level: string, message: string) }
 ---@return aci.prefect.Logger
 function Prefect:logger(options) end
+
+--- A message as Prefect takes it: text of bounded length, in UTF-8, without known secrets.
+---@param message string
+---@return string
+function Prefect.log_text(message) end
 
 ---@param entries table[] # { name, level, message, timestamp, flow_run_id, task_run_id }
 function Prefect:write_logs(entries) end

@@ -71,10 +71,12 @@ local function unregistered(response)
 end
 
 --- One request. Providers that the subscription lacks get registered, each once (a template may need some).
+-- `options`: json or body, headers, accept, timeout, secret_body, safe, retry (false: sent once).
 function Azure:send(method, url, options)
    local request = {
       method = method, url = url, json = options.json, body = options.body, headers = options.headers,
       secret_body = options.secret_body, timeout = options.timeout, accept = options.accept or {},
+      retry = options.retry,
    }
    if options.safe then request.retry = { tries = 5, max_wait = 60, safe = true } end
    local accepts_409 = request.accept[409]

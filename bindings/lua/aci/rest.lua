@@ -73,7 +73,7 @@ local function exchange(self, request, url)
    local response, err = self.transport:request {
       method = request.method, url = url, query = request.query, headers = headers_of(self, request, token),
       json = request.json, body = request.body, secret_body = request.secret_body,
-      timeout = request.timeout, retry = request.retry or { tries = 5, max_wait = 60 },
+      timeout = request.timeout, retry = request.retry == nil and { tries = 5, max_wait = 60 } or request.retry,
    }
    if not response then error(err, 0) end
    return response

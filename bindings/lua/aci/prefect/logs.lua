@@ -41,8 +41,8 @@ local function later(self)
    end)
 end
 
---- What Prefect takes: text of bounded length, in UTF-8.
-local function clean(message)
+--- A message as Prefect takes it: text of bounded length, in UTF-8, without the secrets that we know.
+function logs.log_text(message)
    message = secret.conceal(tostring(message))
    if not utf8.len(message) then message = message:gsub("[\x80-\xff]", "?") end
    if #message <= MAX_MESSAGE then return message end
@@ -52,7 +52,7 @@ end
 --- Adds one entry. @param level a name (debug info warning error critical) or a number
 function Logger:log(level, message)
    local root, options = self.root or self, self.options
-   message = clean(message)
+   message = logs.log_text(message)
    root.pending[#root.pending + 1] = { name = options.name or "prefect.flow_runs",
       level = LEVELS[level] or level, message = message, timestamp = clock.iso(clock.now()),
       flow_run_id = options.flow_run_id, task_run_id = options.task_run_id }

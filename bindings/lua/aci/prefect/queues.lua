@@ -1,6 +1,7 @@
 --- Work queues and pools. Without a pool a queue is one of the agents' pool ("default-agent-pool").
 
 local clock  = require "aci.clock"
+local json   = require "aci.json"
 local escape = require("aci.http").escape
 
 local queues = {}
@@ -44,6 +45,41 @@ function queues:due_runs(queue, options)
    local before = clock.iso(clock.now() + (options.ahead or 15))
    return (self:request("POST", ("/work_queues/%s/get_runs"):format(queue.id), {
       json = { limit = options.limit or 10, scheduled_before = before } }))
+end
+
+--- The runs of a work pool that are due: what a worker asks every few seconds. Asking marks the queues as
+-- served; the server sees to their limits, pauses and priorities.
+-- @param options `queues` (names; default all), `limit`, `ahead` (seconds, 10)
+function queues:due_pool_runs(pool, options)
+   local found = self:request("POST", ("/work_pools/%s/get_scheduled_flow_runs"):format(escape(pool)), { json = {
+      work_queue_names = json.array(options.queues or {}), limit = options.limit,
+      scheduled_before = clock.iso(clock.now() + (options.ahead or 10)) } })
+   local runs = {}
+   for i, each in ipairs(found) do runs[i] = each.flow_run end
+   return runs
+end
+
+--- The queues of a pool, or those of the agents.
+function queues:queues(pool)
+   if not pool then return self:pages("/work_queues/filter") end
+   return self:pages(("/work_pools/%s/queues/filter"):format(escape(pool)))
+end
+
+--- Tells that a worker of a pool is alive.
+-- @param seconds how often it says so
+function queues:worker_heartbeat(pool, name, seconds)
+   self:request("POST", ("/work_pools/%s/workers/heartbeat"):format(escape(pool)),
+      { json = { name = name, heartbeat_interval_seconds = seconds }, tries = 2 })
+end
+
+--- The workers that a pool has heard of: `name`, `last_heartbeat_time`, `status`.
+function queues:workers(pool)
+   return self:pages(("/work_pools/%s/workers/filter"):format(escape(pool)))
+end
+
+--- Takes a worker off a pool's list.
+function queues:delete_worker(pool, name)
+   self:request("DELETE", ("/work_pools/%s/workers/%s"):format(escape(pool), escape(name)), { missing = true })
 end
 
 function queues:work_pool(name)

@@ -1,23 +1,32 @@
---- The container group of a run: its name, its body, its watching.
+--- The container group of a run: its name, its tags, its body. One builder for blocks and work pools.
 
-local http   = require "aci.http"
-local json   = require "aci.json"
-local secret = require "aci.secret"
+local http    = require "aci.http"
+local json    = require "aci.json"
+local secret  = require "aci.secret"
+local names   = require "aci.trace.names"
+local arm     = require "aci.worker.arm"
 
 local group = {}
 
-local MAX_SLUG = 52   -- with a dash and ten characters: ACI's limit of 63
+local LONGEST = 63   -- ACI's limit for a name
 
-local function slug(text)
+local function slug(text, most)
    text = text:lower():gsub("[^%w-]+", "-"):gsub("%-%-+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
-   return (text:sub(1, MAX_SLUG):gsub("%-+$", ""))
+   return (text:sub(1, most):gsub("%-+$", ""))
+end
+
+local function joined(first, last)
+   return (first ~= "" and first or "run") .. "-" .. last
 end
 
 --- The group's name: the same for a run every time, so that a worker that was killed finds it again.
 function group.name(run, data)
-   local first = slug(data.name or run.name)
-   local last = run.id:gsub("-", ""):sub(1, 10)
-   return first ~= "" and first .. "-" .. last or "run-" .. last
+   return joined(slug(data.name or run.name, LONGEST - 11), (run.id:gsub("-", ""):sub(1, 10)))
+end
+
+--- The name that Prefect's own worker gives: the flow's, and the whole id of the run.
+function group.pool_name(run, flow, data)
+   return joined(slug(data.name or flow and flow.name or "", 19), run.id)
 end
 
 function group.id(data, name)
@@ -26,18 +35,18 @@ function group.id(data, name)
 end
 
 local function variable(name, value)
-   if secret.is(value) then return { name = name, secureValue = value } end
+   if secret.is(value) or names.is_secret_member(name) then return { name = name, secureValue = value } end
    return { name = name, value = tostring(value) }
 end
 
---- Plain where it may be, secure where it is secret; the block's own variables win.
+--- Plain where it may be, secure where it is secret; the job's own variables win, null takes one away.
 local function environment(data, settings)
-   local merged, names, list = {}, {}, json.array {}
+   local merged, order, list = {}, {}, json.array {}
    for name, value in pairs(settings) do merged[name] = value end
    for name, value in pairs(data.env or {}) do merged[name] = value end
-   for name in pairs(merged) do names[#names + 1] = name end
-   table.sort(names)
-   for _, name in ipairs(names) do
+   for name in pairs(merged) do order[#order + 1] = name end
+   table.sort(order)
+   for _, name in ipairs(order) do
       if merged[name] ~= json.null then list[#list + 1] = variable(name, merged[name]) end
    end
    return list
@@ -50,10 +59,15 @@ local function identity(data)
    return { type = "UserAssigned", userAssignedIdentities = map }
 end
 
+--- ACI wants the registry's host alone, where a block may have an address.
+local function host_of(url)
+   return (url:gsub("^%a+://", ""):gsub("/+$", ""))
+end
+
 local function registry(data)
    local from = data.image_registry
-   if not from then return nil end
-   local server = from.registry_url
+   if type(from) ~= "table" or not from.registry_url then return nil end
+   local server = host_of(from.registry_url)
    if from.identity then return json.array { { server = server, identity = from.identity } } end
    return json.array { { server = server, username = from.username, password = from.password } }
 end
@@ -64,39 +78,44 @@ local function subnets(data)
    return #list > 0 and list or nil
 end
 
+local function requests(data)
+   local gpu = data.gpu_count and data.gpu_count > 0 and { count = data.gpu_count, sku = data.gpu_sku } or nil
+   return { cpu = data.cpu, memoryInGB = data.memory, gpu = gpu }
+end
+
+local function container(data, options, base)
+   local properties = base.properties or {}
+   properties.image, properties.command = data.image, json.array(data.command)
+   properties.resources = properties.resources or {}
+   properties.resources.requests = requests(data)
+   properties.environmentVariables = environment(data, options.settings)
+   return { name = options.name, properties = properties }
+end
+
+local function with(tags, more)
+   local out = {}
+   for _, from in ipairs { tags or {}, more or {} } do
+      for key, value in pairs(from) do out[key] = value end
+   end
+   return out
+end
+
 --- The body of the PUT.
--- @param options `name`, `location`, `settings` (environment that every run gets)
+-- @param options `name`, `location`, `settings` (environment that every run gets), `tags`
 function group.body(run, data, options)
-   return {
-      location = options.location, identity = identity(data),
-      tags = { ["prefect-flow-run"] = run.id },
-      properties = {
-         osType = "Linux", restartPolicy = "Never", subnetIds = subnets(data),
-         imageRegistryCredentials = registry(data),
-         dnsConfig = data.dns_servers and { nameServers = json.array(data.dns_servers) } or nil,
-         containers = json.array { { name = options.name, properties = {
-            image = data.image, command = data.command,
-            resources = { requests = { cpu = data.cpu, memoryInGB = data.memory } },
-            environmentVariables = environment(data, options.settings),
-         } } },
-      },
-   }
-end
-
---- How the group's container ended: its exit code and why; nil while it has not.
-function group.ended(found)
-   local container = ((found.properties or {}).containers or {})[1]
-   local view = container and container.properties.instanceView
-   local now = type(view) == "table" and view.currentState
-   if type(now) ~= "table" or now.state ~= "Terminated" then return nil end
-   return now.exitCode or 0, now.detailStatus
-end
-
---- The last lines that the container wrote, for the message of a crash.
-function group.tail(azure, id, name)
-   local ok, answer = pcall(azure.get, azure, id .. "/containers/" .. name .. "/logs")
-   local text = ok and answer and answer.content or ""
-   return #text > 2000 and "..." .. text:sub(-2000) or text
+   local base = arm.resource(data, options) or { properties = {} }
+   local properties = base.properties
+   local containers = properties.containers or json.array {}
+   containers[1] = container(data, options, containers[1] or {})
+   properties.containers, properties.osType = json.array(containers), properties.osType or "Linux"
+   properties.restartPolicy = "Never"
+   properties.subnetIds = subnets(data) or properties.subnetIds
+   properties.imageRegistryCredentials = registry(data) or properties.imageRegistryCredentials
+   if data.dns_servers and data.dns_servers[1] then
+      properties.dnsConfig = { nameServers = json.array(data.dns_servers) }
+   end
+   return { location = options.location, identity = identity(data) or base.identity, zones = base.zones,
+      tags = with(base.tags, with({ ["prefect-flow-run"] = run.id }, options.tags)), properties = properties }
 end
 
 return group

@@ -1,23 +1,24 @@
---- What a run needs to be started: read from its deployment's infrastructure block.
+--- What a run needs to be started, wherever it is described: one table for blocks (aci.worker.block) and for
+-- work pools (aci.worker.template), with the defaults, checked.
 
-local fail   = require "aci.error"
-local json   = require "aci.json"
-local secret = require "aci.secret"
+local fail     = require "aci.error"
+local json     = require "aci.json"
+local secret   = require "aci.secret"
+local block    = require "aci.worker.block"
+local template = require "aci.worker.template"
+local words    = require "aci.worker.words"
 
 local job = {}
 
-local SLUG = "azure-container-instance-job"
+-- The defaults of Prefect's own, for blocks and for pools.
+local DEFAULTS = { cpu = 1.0, memory = 1.0, task_start_timeout_seconds = 240, task_watch_poll_interval = 5.0 }
+local ENTRYPOINT = "/opt/prefect/entrypoint.sh"
 
--- The block type's own defaults.
-local DEFAULTS = { entrypoint = "/opt/prefect/entrypoint.sh", cpu = 1.0, memory = 1.0,
-   task_start_timeout_seconds = 240, task_watch_poll_interval = 5.0,
-   image = "docker.io/prefecthq/prefect:2.20.25-python3.11" }
+-- What the image runs when nobody names a command: the engine, which finds its run in the environment.
+local ENGINE = { block = { "python", "-m", "prefect.engine" }, pool = { "prefect", "flow-run", "execute" } }
 
--- What the image runs when the block names no command: the engine, which finds its run in the environment.
-local ENGINE = { "python", "-m", "prefect.engine" }
-
-local function refuse(message)
-   fail.raise { kind = "failed", code = "block", message = message }
+local function refuse(format, ...)
+   fail.raise { kind = "failed", code = "block", message = format:format(...) }
 end
 
 local function given(value)
@@ -25,16 +26,11 @@ local function given(value)
    return value
 end
 
---- "env.NAME" = value: a deployment's job_variables name places in the block's data.
-local function override(data, path, value)
-   local parts = {}
-   for part in path:gmatch "[^.]+" do parts[#parts + 1] = part end
-   for i = 1, #parts - 1 do
-      if type(data[parts[i]]) ~= "table" then data[parts[i]] = {} end
-      data = data[parts[i]]
-   end
-   data[parts[#parts]] = value
+local function plain(value)
+   return secret.is(value) and secret.reveal(value) or value
 end
+
+local NUMBERS = { "cpu", "memory", "gpu_count", "task_start_timeout_seconds", "task_watch_poll_interval" }
 
 local function clean(data)
    local out = {}
@@ -42,49 +38,60 @@ local function clean(data)
    for key, value in pairs(DEFAULTS) do
       if out[key] == nil then out[key] = value end
    end
+   for _, key in ipairs(NUMBERS) do
+      if out[key] ~= nil then
+         out[key] = tonumber(out[key]) or refuse("%s is no number: %s", key, tostring(out[key]))
+      end
+   end
    return out
 end
 
-local function check(data)
+local function check(data, what)
    for _, key in ipairs { "subscription_id", "resource_group_name" } do
-      if not data[key] then refuse(("the block has no %s"):format(key)) end
+      if not data[key] then refuse("the %s has no %s", what, key) end
    end
    local credentials = data.aci_credentials
+   if credentials and type(credentials) ~= "table" then refuse("aci_credentials is no credentials block") end
    if credentials and given(credentials.client_id) and not given(credentials.client_secret) then
-      refuse "the block's credentials have a client id but no secret"
+      refuse("the %s's credentials have a client id but no secret", what)
    end
+   if (data.gpu_count == nil) ~= (data.gpu_sku == nil) then refuse("gpu_count and gpu_sku go together: one is missing") end
 end
 
---- The arguments of the process: ACI's command replaces the image's entrypoint, so that goes first.
-local function command(data)
-   local words = json.array {}
-   for word in tostring(data.entrypoint):gmatch "%S+" do words[#words + 1] = word end
-   for _, word in ipairs(data.command or ENGINE) do words[#words + 1] = word end
-   return words
+local function list_of(value)
+   if type(value) == "string" then return words.split(value) end
+   return value
 end
 
-local function document_id(run, deployment)
-   return given(run.infrastructure_document_id) or given(deployment.infrastructure_document_id)
+--- The arguments of the process: ACI's command replaces the image's entrypoint, so that goes first. A block
+-- or template that says null has none.
+local function command(data, raw, kind)
+   local entry = raw.entrypoint
+   if entry == nil then entry = ENTRYPOINT end
+   local out = json.array(entry ~= json.null and list_of(tostring(entry)) or {})
+   for _, word in ipairs(list_of(data.command) or ENGINE[kind]) do out[#out + 1] = word end
+   return out
+end
+
+--- The image of the server's own version; Cloud says 3.
+local function image(api)
+   return ("docker.io/prefecthq/prefect:%s-python3.11"):format(api:version())
 end
 
 --- Resolves a run's job.
--- @return the block's data with defaults (secrets as aci.secret) and `command`; and the deployment
-function job.resolve(api, run)
-   local deployment = given(run.deployment_id) and api:deployment_by_id(run.deployment_id)
-   if not deployment then refuse "the run has no deployment" end
-   local id = document_id(run, deployment)
-   local block = id and api:block_by_id(id, { secrets = true })
-   if not block then refuse "the deployment has no infrastructure block" end
-   if block.block_type.slug ~= SLUG then
-      refuse(("this worker runs blocks of type %s, not %s"):format(SLUG, block.block_type.slug))
-   end
-   for path, value in pairs(given(deployment.job_variables) or {}) do override(block.data, path, value) end
-   local data = clean(block.data)
-   check(data)
-   data.command = command(data)
-   data.subscription_id = secret.is(data.subscription_id) and secret.reveal(data.subscription_id)
-      or data.subscription_id
-   return data, deployment
+-- @param source where the run comes from; its `pool` (function() -> the work pool) is nil for agents
+-- @param objects `run`, `deployment`, `flow`
+-- @return the job's data with defaults (secrets as aci.secret) and `command` as a list
+function job.resolve(api, source, objects)
+   local pool = source.pool and source:pool()
+   if not pool and not objects.deployment then refuse("the run has no deployment") end
+   local raw = pool and template.resolve(api, pool.base_job_template, objects) or block.resolve(api, objects)
+   local data = clean(raw)
+   data.image = data.image or image(api)
+   check(data, pool and "work pool's job" or "block")
+   data.command = command(data, raw, pool and "pool" or "block")
+   data.subscription_id = plain(data.subscription_id)
+   return data
 end
 
 return job
