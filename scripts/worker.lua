@@ -52,7 +52,7 @@ local usual = options.pool and tonumber(os.getenv "PREFECT_WORKER_QUERY_SECONDS"
 local interval = options.interval or usual or own and 1 or options.pool and 10 or 15
 
 local name, lock = options.name, nil
-if not name then name, lock = worker.name(settings.home) end
+if not name then name, lock = worker.name(require("aci.local").home(settings)) end
 
 local served = worker.new { api = api, config = settings, say = say, name = name, limit = options.limit,
    pool = options.pool, queues = options.queue or not options.pool and { settings.queue } or nil,

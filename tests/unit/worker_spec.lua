@@ -1,7 +1,6 @@
 local errors  = require "aci.error"
 local json    = require "aci.json"
 local secret  = require "aci.secret"
-local task    = require "aci.task"
 local prefect = require "aci.prefect"
 local group   = require "aci.worker.group"
 local worker  = require "aci.worker"
@@ -45,35 +44,51 @@ describe("aci.worker.group", function()
       assert.same({ "10.0.0.1" }, body.properties.dnsConfig.nameServers)
       assert.equal("Never", body.properties.restartPolicy)
    end)
-
-   it("sees when a container has ended", function()
-      local function with(state)
-         return { properties = { containers = { { properties = { instanceView = {
-            currentState = state } } } } } }
-      end
-      assert.is_nil(group.ended { properties = { containers = { { properties = {} } } } })
-      assert.is_nil(group.ended(with { state = "Running" }))
-      assert.equal(3, group.ended(with { state = "Terminated", exitCode = 3 }))
-   end)
 end)
 
---- An ARM client that plays one container group: `play(body)` is called when it is made and gives how the
--- container ends.
+--- An ARM client that plays one resource group: `play(body)` is called when a container group is made and gives
+-- how that shows itself (a table, or a function that gives it).
 local function fake_azure(play)
-   local az = { groups = {}, deleted = {}, bodies = {} }
-   function az.group() return { location = "northeurope" } end
-   function az:put(id, _, body)
-      self.bodies[#self.bodies + 1] = body
-      self.groups[id] = play(body, id, self)
-      return self.groups[id]
-   end
-   function az:get(id)
-      local logs = id:find "/logs$"
-      if logs then return { content = "last words" } end
-      local found = self.groups[id]
+   local az = { groups = {}, deleted = {}, bodies = {}, puts = 0, client = {}, config = {}, logs = "last words" }
+
+   local function show(found)
       if type(found) == "function" then return found() end
       return found
    end
+
+   function az.address(_, id) return id end
+
+   function az:send(method, id, options)
+      if method == "GET" then return { status = 200, headers = {}, data = { content = self.logs } } end
+      assert(method == "PUT" and options.retry == false)
+      self.puts = self.puts + 1
+      self.bodies[#self.bodies + 1] = options.json
+      if self.before then self:before(id) end
+      self.groups[id] = play(options.json, id, self)
+      return { status = 201, headers = self.headers or {} }
+   end
+
+   function az:get(id)
+      if id:find "/logs$" then return { content = self.logs } end
+      if not id:find "/containerGroups/" then return { location = "northeurope" } end
+      return show(self.groups[id])
+   end
+
+   function az:list()
+      local all = {}
+      for id, found in pairs(self.groups) do
+         local each = show(found)
+         if each then all[#all + 1] = { id = id, name = id:match "[^/]+$", tags = each.tags, properties = {} } end
+      end
+      return all
+   end
+
+   function az:patch(id, _, body)
+      for name, value in pairs(body) do self.groups[id][name] = value end
+   end
+
+   function az:post(id) self.stopped = id end
+
    function az:delete(id)
       self.deleted[#self.deleted + 1] = id
       self.groups[id] = nil
@@ -82,9 +97,17 @@ local function fake_azure(play)
    return az
 end
 
+local function showing(view)
+   return { properties = { provisioningState = "Succeeded",
+      containers = { { properties = { instanceView = view } } } } }
+end
+
 local function ended(code)
-   return { properties = { containers = { { properties = { instanceView = {
-      currentState = { state = "Terminated", exitCode = code } } } } } } }
+   return showing { currentState = { state = "Terminated", exitCode = code } }
+end
+
+local function running()
+   return showing { currentState = { state = "Running" } }
 end
 
 describe("aci.worker", function()
@@ -112,8 +135,8 @@ describe("aci.worker", function()
 
    local function serve(play)
       local az = fake_azure(play)
-      local agent = worker.new { api = api, config = { prefect_key = secret.new "pnu_k" }, watch = 0.01,
-         connect = function(config, login)
+      local agent = worker.new { api = api, config = { prefect_key = secret.new "pnu_k" }, watch = 0.01, every = 0.01,
+         queues = { "q" }, name = "w1", connect = function(config, login)
             logins[#logins + 1] = { subscription = config.subscription, client = login.client_id }
             return az
          end }
@@ -149,7 +172,7 @@ describe("aci.worker", function()
    it("keeps no client secret in the open", function()
       api:put_block { slug = "azure-container-instance-credentials", name = "aci-sp", data = {
          tenant_id = "t", client_id = "c", client_secret = secret.new "hunter2-hunter2" } }
-      local agent = worker.new { api = api, config = {}, watch = 0.01,
+      local agent = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
          connect = function() return fake_azure(function() return ended(0) end) end }
       agent:serve(run)
       local key = next(agent.clouds)
@@ -195,7 +218,7 @@ describe("aci.worker", function()
       end)
       assert.equal("CRASHED", run.state_type)
       assert.matches("could not be submitted to infrastructure: .*no right to write", run.state.message)
-      assert.equal(1, #az.deleted)
+      assert.equal(0, #az.deleted)
    end)
 
    it("crashes a run whose group does not start in time, and deletes the group when that can be done", function()
@@ -210,12 +233,15 @@ describe("aci.worker", function()
             end
             return delete(...)
          end
-         task.sleep(5)
+         return { properties = { provisioningState = "Creating", containers = { { properties = { instanceView = {
+            currentState = { state = "Waiting" }, events = { { name = "Failed", lastTimestamp = "2",
+               message = 'Failed to pull image "x"' } } } } } } } }
       end)
       assert.equal(3, tries)
       assert.equal(1, #az.deleted)
       assert.equal("CRASHED", run.state_type)
-      assert.matches("not done within", run.state.message)
+      assert.matches('not done within 0.05 seconds. The image could not be pulled: Failed to pull image "x"',
+         run.state.message)
    end)
 
    it("goes on with a run when Azure is away for a moment", function()
@@ -224,12 +250,15 @@ describe("aci.worker", function()
          return function()
             looks = looks + 1
             if looks < 3 then errors.raise { kind = "network", message = "no route to host" } end
-            api:set_run_state(run.id, { type = "RUNNING" })
-            api:set_run_state(run.id, { type = "COMPLETED" })
-            return ended(0)
+            if looks == 3 then
+               api:set_run_state(run.id, { type = "RUNNING" })
+               api:set_run_state(run.id, { type = "COMPLETED" })
+            end
+            if looks > 3 then return ended(0) end
+            return running()
          end
       end)
-      assert.equal(3, looks)
+      assert.is_true(looks > 3)
       assert.equal("COMPLETED", run.state_type)
       assert.equal(1, #az.deleted)
    end)
@@ -239,7 +268,7 @@ describe("aci.worker", function()
          local looks = 0
          return function()
             looks = looks + 1
-            return looks < 3 and { properties = { containers = {} } } or nil
+            return looks < 3 and running() or nil
          end
       end)
       assert.equal("CRASHED", run.state_type)
@@ -250,48 +279,102 @@ describe("aci.worker", function()
       local az = serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })
          api:set_run_state(run.id, { type = "CANCELLING" })
-         return { properties = { containers = {} } }
+         return running()
       end)
       assert.equal("CANCELLED", run.state_type)
       assert.equal(1, #az.deleted)
    end)
 
-   local function adopt(state, groups)
-      for _, kind in ipairs(state) do api:set_run_state(run.id, { type = kind }) end
+   it("does not make a group twice when the answer was lost", function()
+      local az = serve(function(body, id, self)
+         self.groups[id] = ended(0)
+         self.groups[id].tags = body.tags
+         errors.raise { kind = "network", code = "reset", message = "the connection was reset" }
+      end)
+      assert.equal(1, az.puts)
+      assert.equal("CRASHED", run.state_type)
+      assert.matches("without reporting", run.state.message)
+   end)
+
+   it("removes a group of an earlier start before it makes another", function()
+      local order = {}
+      local az = fake_azure(function()
+         order[#order + 1] = "made"
+         return ended(0)
+      end)
+      local delete = az.delete
+      function az.delete(...)
+         order[#order + 1] = "deleted"
+         return delete(...)
+      end
+      local name = group.name(run, {})
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, name)] = ended(1)
+      worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
+         connect = function() return az end }:serve(run)
+      assert.same({ "deleted", "made", "deleted" }, order)
+   end)
+
+   local function adopt(state, groups, name, claimed_by)
+      local claim = { type = "PENDING", message = ("Claimed by the acihost worker %s."):format(claimed_by or "w1") }
+      for i, kind in ipairs(state) do api:set_run_state(run.id, i == 1 and claim or { type = kind }) end
+      api:patch_run(run.id, { infrastructure_pid = group.name(run, {}) })
       run = api:run(run.id)
       local az = fake_azure(function() error "must not start" end)
-      local agent = worker.new { api = api, config = {}, watch = 0.01, connect = function() return az end }
-      local name = group.name(run, {})
-      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, name)] = groups
-      assert.same({ run.id }, { (agent:begun("q")[1] or {}).id })
+      local agent = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, queues = { "q" },
+         name = name or "w1", twice = 0, connect = function() return az end }
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, group.name(run, {}))] = groups
+      assert.same({ run.id }, { (agent:begun()[1] or {}).id })
       local taken = agent:adopt(run)
       run = api:run(run.id)
-      return taken, az
+      return taken, az, agent
+   end
+
+   local function tagged(found, owner)
+      found.tags = { ["acihost-worker"] = owner or "w1", ["prefect-flow-run"] = run.id }
+      return found
    end
 
    it("takes up a run whose worker was killed, to its end", function()
       local looks = 0
       local taken, az = adopt({ "PENDING", "RUNNING" }, function()
          looks = looks + 1
-         if looks < 3 then return { properties = { containers = {} } } end
-         api:set_run_state(run.id, { type = "COMPLETED" })
-         return ended(0)
+         if looks < 3 then return tagged(running()) end
+         if looks == 3 then api:set_run_state(run.id, { type = "COMPLETED" }) end
+         return tagged(ended(0))
       end)
       assert.is_true(taken)
       assert.equal("COMPLETED", run.state_type)
       assert.equal(1, #az.deleted)
    end)
 
-   it("leaves a fresh claim to whoever made it, and gives an old one back to the queue", function()
-      assert.is_false((adopt({ "PENDING" }, nil)))
+   it("leaves a fresh claim to whoever made it, and gives back one of its own earlier life", function()
+      assert.is_false((adopt({ "PENDING" }, nil, "w2")))
       assert.equal("PENDING", run.state_type)
-      local clock = require "aci.clock"
-      local now = clock.now
-      clock.now = function() return now() + 120 end
-      local ok, taken = pcall(adopt, {}, nil)
-      clock.now = now
-      assert.is_true(ok and taken)
+      assert.is_true((adopt({}, nil, "w1")))
       assert.equal("SCHEDULED", run.state_type)
+      assert.equal(json.null, run.infrastructure_pid)
+   end)
+
+   it("leaves claims alone that no worker of ours has made", function()
+      api:set_run_state(run.id, { type = "PENDING" })
+      assert.is_false((adopt({}, nil, "w1")))
+      assert.equal("PENDING", run.state_type)
+   end)
+
+   it("settles a run whose group and worker are both gone", function()
+      assert.is_true((adopt({ "PENDING", "RUNNING" }, nil)))
+      assert.equal("CRASHED", run.state_type)
+      assert.matches("was deleted", run.state.message)
+   end)
+
+   it("leaves a group to the worker that lives", function()
+      api.workers = function()
+         local now = require("aci.clock").iso()
+         return { { name = "w1", last_heartbeat_time = now }, { name = "w2", last_heartbeat_time = now } }
+      end
+      local taken = adopt({ "PENDING", "RUNNING" }, tagged(running(), "w1"), "w2")
+      assert.is_false(taken)
+      assert.equal("RUNNING", run.state_type)
    end)
 
    it("fails a run whose block is not usable, before anything is started", function()

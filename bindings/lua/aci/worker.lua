@@ -174,7 +174,7 @@ local LOOPS = {
    { "the queue could not be asked", function(self) return self.interval end, poll_unless_draining },
    { "what is going on", function(self) return self.watch end, Worker.tick },
    { "what was begun could not be looked at", function(self) return self.reconcile end, take_up_first },
-   { "heartbeat", function() return workers.EVERY end, beat },
+   { "heartbeat", function(self) return self.beating and workers.EVERY or math.min(self.interval, 5) end, beat },
 }
 
 --- Takes nothing new any more: `run` ends when what is going on has ended.

@@ -55,7 +55,9 @@ local function check(data, what)
    if credentials and given(credentials.client_id) and not given(credentials.client_secret) then
       refuse("the %s's credentials have a client id but no secret", what)
    end
-   if (data.gpu_count == nil) ~= (data.gpu_sku == nil) then refuse("gpu_count and gpu_sku go together: one is missing") end
+   if (data.gpu_count == nil) ~= (data.gpu_sku == nil) then
+      refuse "gpu_count and gpu_sku go together: one is missing"
+   end
 end
 
 local function list_of(value)

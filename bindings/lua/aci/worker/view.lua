@@ -19,7 +19,7 @@ end
 local function sorted(lists)
    local all = {}
    for _, list in ipairs(lists) do
-      for _, event in ipairs(object(list)) do all[#all + 1] = event end
+      for _, event in ipairs(list) do all[#all + 1] = event end
    end
    table.sort(all, function(a, b) return tostring(a.lastTimestamp) < tostring(b.lastTimestamp) end)
    return all
@@ -48,7 +48,7 @@ function view.read(found, name)
    local kind = kind_of(properties, group, shown, current, previous)
    local last = kind == "restarted" and previous or current
    return { kind = kind, code = math.tointeger(last.exitCode), detail = last.detailStatus,
-      events = sorted { group.events, shown.events } }
+      events = sorted { object(group.events), object(shown.events) } }
 end
 
 return view
