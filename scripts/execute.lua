@@ -68,9 +68,21 @@ local function crash_at_sigterm()
    os.exit(143)
 end
 
+--- Why this process may not run it. A container may be started again after it failed, and a worker that was
+-- thought dead may start one late: a run is run once for each claim of a worker.
+local function refusal(run)
+   if api.is_terminal(run.state) then return "it is over: " .. run.state.name end
+   if run.state_type == "RUNNING" then return "it was started before; it is not run twice" end
+   local claim, made = os.getenv "ACIHOST_CLAIM", (run.state.state_details or {}).transition_id
+   if run.state_type == "PENDING" and claim and type(made) == "string" and made ~= claim then
+      return "another worker has claimed it since"
+   end
+end
+
 local function main()
    local run = find_run()
-   if api.is_terminal(run.state) then return echo("info", "the run is over: " .. run.state.name) end
+   local why = refusal(run)
+   if why then return echo("info", "the run is not run here: " .. why) end
    local logger = api:logger { flow_run_id = run.id, echo = echo }
    local folder = fs.tempdir "flow"
    local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })

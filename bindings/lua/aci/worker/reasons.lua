@@ -122,8 +122,10 @@ end
 
 --- Why Azure refused the group.
 function reasons.refused(err)
-   local words = fail.is(err) and in_words(err)
-   return words and ("%s (%s)"):format(words, tostring(err)) or tostring(err)
+   if not fail.is(err) then return tostring(err) end
+   local words = in_words(err)
+   return (words and ("%s (%s)"):format(words, tostring(err)) or tostring(err))
+      .. (err.advice and "; " .. err.advice or "")
 end
 
 return reasons
