@@ -81,8 +81,8 @@ end
 
 local function main()
    local run = find_run()
-   local why = refusal(run)
-   if why then return echo("info", "the run is not run here: " .. why) end
+   local refused = refusal(run)
+   if refused then return echo("info", "the run is not run here: " .. refused) end
    local logger = api:logger { flow_run_id = run.id, echo = echo }
    local folder = fs.tempdir "flow"
    local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })
