@@ -18,6 +18,7 @@ return {
    -- Prefect: on the local cloud its own is used unless this names another.
    -- prefect_url = "http://127.0.0.1:4200/api",              -- [PREFECT_API_URL]
    -- The key is better left to the environment: [PREFECT_API_KEY].
+   -- prefect_version = "3",                  -- what the local cloud plays, 2 unless set [ACIHOST_PREFECT]
    -- queue = "armaci",                       -- Prefect 2: work queue that the agent polls [ACIHOST_QUEUE]
    -- work_pool = "armaci",                   -- Prefect 3: work pool that the worker serves [ACIHOST_WORK_POOL]
 

@@ -7,6 +7,8 @@ local errors  = require "aci.error"
 local fs      = require "aci.fs"
 local json    = require "aci.json"
 local nearest = require "aci.nearest"
+local process = require "aci.process"
+local rules   = require "aci.config.rules"
 
 local USAGE = [[
 acihost sim COMMAND [options]
@@ -35,11 +37,17 @@ local function misuse(message, ...)
    errors.raise { kind = "usage", message = message:format(...) }
 end
 
+-- How Prefect is guarded is said as to its own server.
 local function run_options(options)
-   return { prefect = options.prefect, strict = options.strict, factor = options.clock }
+   local said = process.environment()
+   local auth, csrf = said.PREFECT_SERVER_API_AUTH_STRING, said.PREFECT_SERVER_CSRF_PROTECTION_ENABLED
+   return { prefect = options.prefect or rules.prefect_version(said.ACIHOST_PREFECT), strict = options.strict,
+      factor = options.clock, prefect_auth = auth ~= "" and auth or nil,
+      prefect_csrf = csrf and (rules.boolean(csrf)) }
 end
 
 local function show(address, options, word)
+   address.prefect_auth = nil
    if options.output == "json" then
       return print(json.encode(address))
    end
@@ -93,6 +101,9 @@ function commands.env(_, options)
       { "AZURE_CLIENT_ID", owner.client_id },
       { "PREFECT_API_URL", ("http://127.0.0.1:%d/api"):format(address.prefect_port) },
    }
+   if options.secret and address.prefect_auth then
+      rows[#rows + 1] = { "PREFECT_API_AUTH_STRING", address.prefect_auth }
+   end
    if options.secret then
       rows[#rows + 1] = { "AZURE_CLIENT_SECRET", owner.client_secret }
    end

@@ -8,6 +8,7 @@ local errors   = require "aci.error"
 local fs       = require "aci.fs"
 local json     = require "aci.json"
 local process  = require "aci.process"
+local secret   = require "aci.secret"
 local task     = require "aci.task"
 
 local daemon = {}
@@ -67,6 +68,7 @@ local function announce(opened, home)
    local ports = opened.ports
    assert(fs.write(home .. "/cloud.json", json.encode {
       pid = process.pid(), https_port = ports.https, proxy_port = ports.proxy, prefect_port = ports.prefect,
+      prefect = opened.prefect, prefect_auth = opened.prefect_auth and secret.reveal(opened.prefect_auth),
       ca_file = opened.ca_file, version = daemon.version(), started = clock.iso(clock.now()),
    }, { mode = PRIVATE }))
 end
@@ -95,7 +97,8 @@ local function serve(opened, listening)
    return watch
 end
 
---- Runs the cloud in this process until it is told to stop. `options`: prefect, strict, factor.
+--- Runs the cloud in this process until it is told to stop. `options`: prefect, strict, factor, prefect_auth,
+-- prefect_csrf.
 function daemon.run(home, options)
    assert(fs.mkdir(home, tonumber("700", 8)))
    local lock <close> = fs.lock(home .. "/cloud.lock", { wait = 2 })
@@ -105,8 +108,8 @@ function daemon.run(home, options)
    end
    fs.remove(home .. "/cloud.json")
    local opened = require("sim.cloud").open { home = home, prefect = options.prefect,
-      strict = options.strict,
-      factor = options.factor }
+      strict = options.strict, factor = options.factor, prefect_csrf = options.prefect_csrf,
+      prefect_auth = options.prefect_auth and secret.new(options.prefect_auth) }
    local ending <close> = setmetatable({}, { __close = function()
       fs.remove(home .. "/cloud.json")
       opened:close()
@@ -146,6 +149,8 @@ local function launch(home, options)
    end
    local environment = process.environment()
    environment.ACIHOST_HOME = home
+   environment.PREFECT_SERVER_API_AUTH_STRING = options.prefect_auth
+   environment.PREFECT_SERVER_CSRF_PROTECTION_ENABLED = options.prefect_csrf and "true" or nil
    return assert(process.spawn { args = args, env = environment, cwd = "/", stdin = "null",
       stdout = { file = home .. "/cloud.log" }, stderr = "stdout", detach = true })
 end
@@ -166,7 +171,7 @@ local function wait_for(home, child)
 end
 
 local function differs(options, kept)
-   for _, name in ipairs { "prefect", "strict", "factor" } do
+   for _, name in ipairs { "prefect", "strict", "factor", "prefect_auth", "prefect_csrf" } do
       if options[name] ~= nil and options[name] ~= kept[name] then
          return true
       end
@@ -191,7 +196,7 @@ function daemon.start(home, options)
       kept[name] = value
    end
    local address = wait_for(home, launch(home, kept))
-   assert(fs.write(home .. "/options.json", json.encode(json.object(kept))))
+   assert(fs.write(home .. "/options.json", json.encode(json.object(kept)), { mode = PRIVATE }))
    return address, true, lock
 end
 

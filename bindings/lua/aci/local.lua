@@ -2,7 +2,7 @@
 -- none (or an older one), and points a configuration at it. `require "aci.local"`; the cloud itself is
 -- scripts/sim. What the two agree on, in the state folder (ACIHOST_HOME, 0700):
 --   cloud.lock   held by the cloud as long as it lives
---   cloud.json   0600: {pid, https_port, proxy_port, prefect_port, ca_file, version, started}
+--   cloud.json   0600: {pid, https_port, proxy_port, prefect_port, prefect, ca_file, version, started}
 --   owner.json   0600: {tenant, client_id, client_secret, subscription}, a login that owns the subscription
 --   cloud.log    what the background process has to say
 local clock = require "aci.clock"
@@ -61,8 +61,10 @@ function cloud.find(home)
    return is_alive(home) and address or nil
 end
 
---- Whether a cloud runs the scripts that we would start; `sim start` restarts another one.
-local function is_current(address)
+--- Whether a cloud runs the scripts that we would start, and plays the Prefect that is wanted; `sim start`
+-- restarts another one.
+local function is_current(address, prefect)
+   if prefect and address.prefect ~= prefect then return false end
    local found, daemon = pcall(require, "sim.daemon")
    return not found or address.version == daemon.version()
 end
@@ -81,11 +83,12 @@ local function could_not(why, home)
       advice = ("see %s/cloud.log, or run: acihost sim.lua run"):format(home) }
 end
 
-local function launch(home)
+local function launch(home, prefect)
    local environment = process.environment()
    environment.ACIHOST_HOME = home
+   local args = { process.self(), "sim", "start", prefect and "--prefect", prefect }
    return process.spawn {
-      args = { process.self(), "sim", "start" }, env = environment, stdin = "null",
+      args = args, env = environment, stdin = "null",
       stdout = { file = home .. "/start.log" }, stderr = "stdout", detach = true,
    }
 end
@@ -93,7 +96,7 @@ end
 --- Runs `sim start`, which ends when the cloud answers (or another start was first), and waits for that.
 local function start(config, home)
    cloud.make_home(config)
-   local starter, why = launch(home)
+   local starter, why = launch(home, config and config.prefect_version)
    if not starter then could_not(tostring(why), home) end
    local deadline = clock.monotonic() + cloud.START_LIMIT
    local left = starter:wait()
@@ -107,11 +110,11 @@ local function start(config, home)
 end
 
 --- Finds the background cloud of a configuration or starts it (also in place of an older one); gives its
--- addresses: https_port, proxy_port, prefect_port, ca_file, pid, version.
+-- addresses: https_port, proxy_port, prefect_port, ca_file, pid, version, prefect ("2" or "3").
 function cloud.ensure(config)
    local home = cloud.home(config)
    local running = cloud.find(home)
-   return running and is_current(running) and running or start(config, home)
+   return running and is_current(running, config and config.prefect_version) and running or start(config, home)
 end
 
 --- The built-in owner's login: `{tenant, client_id, client_secret, subscription}`, or nil.
@@ -151,6 +154,7 @@ local function point_at(config, address)
    if not config.prefect_url then
       config.prefect_url = ("http://127.0.0.1:%d/api"):format(address.prefect_port)
       config.from.prefect_url = "the local cloud"
+      config.prefect_auth = config.prefect_auth or address.prefect_auth and secret.new(address.prefect_auth)
    end
 end
 

@@ -152,6 +152,13 @@ function rules.flow_language(value)
    return nil, "is neither lua nor python"
 end
 
+--- The Prefect that the local cloud plays.
+function rules.prefect_version(value)
+   local text = tostring(value)
+   if text == "2" or text == "3" then return text end
+   return nil, "is neither 2 nor 3"
+end
+
 --- An http(s) address without a user name; trailing slashes are taken off.
 function rules.url(value)
    local scheme, host = value:match "^(%a+)://([^/%s]+)"

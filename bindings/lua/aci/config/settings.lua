@@ -62,6 +62,7 @@ return {
 
    { name = "prefect_url", env = { "PREFECT_API_URL" }, rule = rules.prefect_url,
      example = "https://api.prefect.cloud/api/accounts/ACCOUNT/workspaces/WORKSPACE" },
+   { name = "prefect_version", env = { "ACIHOST_PREFECT" }, rule = rules.prefect_version, example = "3" },
    { name = "prefect_key", env = { "PREFECT_API_KEY" }, rule = rules.secret, secret = true,
      example = "pnu_ and the rest of the key" },
    { name = "prefect_auth", env = { "PREFECT_API_AUTH_STRING" }, rule = rules.secret, secret = true,
