@@ -97,6 +97,7 @@ function commands.env(_, options)
       { "HTTPS_PROXY", proxy }, { "https_proxy", proxy }, { "NO_PROXY", "127.0.0.1,localhost" },
       { "no_proxy", "127.0.0.1,localhost" }, { "REQUESTS_CA_BUNDLE", address.ca_file },
       { "SSL_CERT_FILE", address.ca_file }, { "CURL_CA_BUNDLE", address.ca_file },
+      { "NODE_EXTRA_CA_CERTS", address.ca_file },
       { "AZURE_TENANT_ID", owner.tenant }, { "AZURE_SUBSCRIPTION_ID", owner.subscription },
       { "AZURE_CLIENT_ID", owner.client_id },
       { "PREFECT_API_URL", ("http://127.0.0.1:%d/api"):format(address.prefect_port) },

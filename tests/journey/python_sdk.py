@@ -198,6 +198,36 @@ async def asynchronous():
         return {"values": [v.value for v in values]}
 
 
+async def asynchronous_blobs():
+    """By key and by token at once, several blobs each."""
+    from azure.core.exceptions import AzureError
+    from azure.identity.aio import DefaultAzureCredential as Credential
+    from azure.storage.blob.aio import BlobServiceClient as Service
+
+    async def use(service, name):
+        async with service:
+            box = service.get_container_client(name)
+            await box.create_container()
+            datas = [os.urandom(100_000 + i) for i in range(4)]
+            await asyncio.gather(*[box.upload_blob(f"n/{i}", data, metadata={"i": str(i)})
+                                   for i, data in enumerate(datas)])
+            names = [blob.name async for blob in box.list_blobs(results_per_page=3)]
+            back = await asyncio.gather(*[(await box.download_blob(n)).readall() for n in names])
+            try:
+                await box.upload_blob("n/0", b"x")
+                again = None
+            except AzureError as err:
+                again = [type(err).__name__, err.status_code, str(err.error_code)]
+            await box.delete_blob("n/0")
+            left = [blob.name async for blob in box.list_blobs()]
+            return {"names": names, "same": back == datas, "again": again, "left": left,
+                    "metadata": (await box.get_blob_client("n/3").get_blob_properties()).metadata}
+
+    async with Credential() as credential:
+        return await asyncio.gather(use(Service(URL, credential=KEY), "async-key"),
+                                    use(Service(URL, credential=credential), "async-token"))
+
+
 def main():
     credential = DefaultAzureCredential()
     vault = SecretClient(f"https://{VAULT}.vault.azure.net", credential)
@@ -209,6 +239,7 @@ def main():
         "large": lambda: large(by_key), "blocks": lambda: blocks(by_token), "sas": lambda: sas(by_key),
         "wrong_key": wrong_key, "no_role": no_role, "folder": folder,
         "asynchronous": lambda: asyncio.run(asynchronous()),
+        "asynchronous_blobs": lambda: asyncio.run(asynchronous_blobs()),
     }
     seen = {}
     for name, part in parts.items():

@@ -1,54 +1,15 @@
 --- The official Python SDKs against the local cloud, pointed at it by `sim env` alone: their requests are
 -- those they would send to Azure, and what they make of the answers is theirs.
-local azure   = require "aci.azure"
-local config_ = require "aci.config"
-local crypto  = require "aci.crypto"
 local fs      = require "aci.fs"
-local graph   = require "aci.graph"
+local furnish = require "tests.support.furnish"
 local journey = require "tests.support.journey"
 local json    = require "aci.json"
 local peers   = require "tests.support.peers"
 local process = require "aci.process"
-local secret  = require "aci.secret"
 local task    = require "aci.task"
-
-local OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-local CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
 
 describe("the Python SDKs", function()
    local place, seen
-
-   --- A vault, an account and the roles on them.
-   local function furnish(config)
-      local az = azure.connect(config)
-      az:register "Microsoft.KeyVault"
-      az:register "Microsoft.Storage"
-      az:put_group()
-      local account = az:resource("Microsoft.Storage/storageAccounts", config.storage_account, {
-         location = config.location, kind = "StorageV2", sku = { name = "Standard_LRS" }, properties = {} })
-      az:put(account.id, account.version, account.body)
-      local vault = az:resource("Microsoft.KeyVault/vaults", config.vault, { location = config.location,
-         properties = { tenantId = config.tenant, sku = { family = "A", name = "standard" },
-            enableRbacAuthorization = true } })
-      az:put(vault.id, vault.version, vault.body)
-      return az, account, vault
-   end
-
-   local function assign(az, scope, role, principal)
-      local id = ("%s/providers/Microsoft.Authorization/roleAssignments/%s"):format(scope, crypto.uuid4())
-      az:put(id, "2022-04-01", { properties = { principalId = principal, principalType = "ServicePrincipal",
-         roleDefinitionId = ("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s"):format(
-            az.config.subscription, role) } })
-   end
-
-   --- The environment that `sim env --secret` prints.
-   local function exported()
-      local environment = {}
-      for name, value in (place:good { "sim", "env", "--secret" }):gmatch "export ([%w_]+)='([^'\n]*)'" do
-         environment[name] = value
-      end
-      return environment
-   end
 
    local function run_python(path, environment, config, key)
       local ran = assert(process.run { timeout = 300, env = environment, args = { path .. "/bin/python",
@@ -62,21 +23,10 @@ describe("the Python SDKs", function()
       local path = peers.path "p2"
       if not path then return end
       place = journey.new()
-      local environment = peers.environment(place.home .. "/prefect", exported())
-      local config = config_.load({ home = place.environment.ACIHOST_HOME }, { environment = {}, file = false })
-      local az, account, vault = furnish(config)
-      local directory = graph.connect(config)
-      local owner = directory:service_principal(environment.AZURE_CLIENT_ID)
-      assign(az, vault.id, OFFICER, owner.id)
-      assign(az, account.id, CONTRIBUTOR, owner.id)
-      local stranger = directory:create_application { displayName = "stranger" }
-      directory:create_service_principal(stranger.appId)
-      environment.SPEC_STRANGER_ID = stranger.appId
-      environment.SPEC_STRANGER_SECRET = secret.reveal(directory:add_password(stranger.id).secret)
-      local key = secret.reveal(az:storage_key(account))
-      environment.SPEC_ACCOUNT_KEY = key
+      local made = furnish(place)
+      local environment = peers.environment(place.home .. "/prefect", made.environment)
       task.sleep(1)
-      seen = run_python(path, environment, config, key)
+      seen = run_python(path, environment, made.config, environment.SPEC_ACCOUNT_KEY)
    end)
    teardown(function()
       if place then place:close() end
@@ -113,6 +63,14 @@ describe("the Python SDKs", function()
 
    check("set secrets at once from one task each", "asynchronous", function(s)
       assert.same({ "0", "1", "2", "3", "4", "5", "6", "7" }, s.values)
+   end)
+
+   check("keep blobs at once from one task each", "asynchronous_blobs", function(s)
+      for _, seen_by in ipairs(s) do
+         assert.same({ names = { "n/0", "n/1", "n/2", "n/3" }, same = true, left = { "n/1", "n/2", "n/3" },
+            again = { "ResourceExistsError", 409, "BlobAlreadyExists" }, metadata = { i = "3" } }, seen_by)
+      end
+      assert.equal(2, #s)
    end)
 
    for _, part in ipairs { "by_key", "by_token" } do
