@@ -11,7 +11,7 @@ local catalogue = {}
 local ORDERS = {
    [2] = { "string", "azure", "azure-container-instance-credentials", "docker-registry",
       "azure-container-instance-job" },
-   [3] = { "azure-container-instance-credentials" },
+   [3] = { "azure-container-instance-credentials", "azure-blob-storage-credentials" },
 }
 
 local function copy(map)

@@ -22,14 +22,17 @@ local function prune(state)
    for index = 1, #rows - KEPT do objects.delete(state, "event", rows[index].id) end
 end
 
+-- A task run's event and the state that it tells of have one id.
+local PREFIX = "event-"
+
 --- Takes an event: keeps it, records its task run, tells who listens.
 function events.receive(state, event)
    local body = { id = event.id, occurred = event.occurred, event = event.event, resource = event.resource,
       related = event.related or json.array {}, payload = event.payload or json.object {},
       follows = event.follows or json.null, received = objects.time() }
-   if objects.get(state, "event", body.id) then return end
+   if objects.get(state, "event", PREFIX .. body.id) then return end
    recorder.record(state, body)
-   objects.add(state, { kind = "event", id = body.id, name = body.event, at = clock.parse_iso(body.occurred),
+   objects.add(state, { kind = "event", id = PREFIX .. body.id, name = body.event, at = clock.parse_iso(body.occurred),
       body = body })
    if math.random(100) == 1 then prune(state) end
    feed.tell(body)
@@ -66,7 +69,7 @@ local function find(req)
    table.sort(rows, function(a, b) return a.at > b.at end)
    local total = 0
    for _, row in ipairs(rows) do
-      row.body.created, row.body.updated = nil, nil
+      row.body.created, row.body.updated, row.body.id = nil, nil, row.body.id:sub(#PREFIX + 1)
       if matches(row.body, asked.filter or {}) then
          total = total + 1
          if #found < limit then found[#found + 1] = row.body end

@@ -56,7 +56,8 @@ end
 
 --- A state that a task run enters, as an event; the row is brought up to it.
 local function enter(run, child, state)
-   local row, before, now = child.row, child.state, clock.now()
+   -- The server orders states by their times, of microseconds.
+   local row, before, now = child.row, child.state, math.max(clock.now(), (child.since or 0) + 2e-6)
    if before and before.type == "RUNNING" then
       row.total_run_time = (row.total_run_time or 0) + now - child.since
    end

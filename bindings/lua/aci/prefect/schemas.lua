@@ -67,6 +67,14 @@ schemas["azure-container-instance-credentials"] = {
    }, {}, { "client_secret" }),
 }
 
+schemas["azure-blob-storage-credentials"] = {
+   name = "Azure Blob Storage Credentials", description = "An account of Azure Blob Storage.",
+   fields = fields("azure-blob-storage-credentials", "AzureBlobStorageCredentials", {
+      connection_string = hidden "Connection String", account_url = text "Account URL",
+      client_id = text "Client ID", tenant_id = text "Tenant ID", client_secret = hidden "Client Secret",
+   }, {}, { "connection_string", "client_secret" }),
+}
+
 schemas["docker-registry"] = {
    name = "Docker Registry", description = "A container registry with a user name and a password.",
    capabilities = { "docker-login" },
