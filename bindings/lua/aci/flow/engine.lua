@@ -189,7 +189,7 @@ function engine.run_flow(options, declared)
    local ok = true
    if given then ok, state = pcall(supervise, run, given) end
    context.set_root(nil)
-   if ok and state then
+   if given and ok and state then
       run.words.finished(run, state)
       run.words.ended(run, state)
    end
