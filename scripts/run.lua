@@ -13,6 +13,8 @@ local options, names = cli.parse(arg, {
    arguments = { "FLOW/DEPLOYMENT" },
    options = {
       parameter = { short = "p", value = "NAME=VALUE", many = true, help = "a parameter of the flow" },
+      ["job-variable"] = { short = "j", value = "NAME=VALUE", many = true,
+         help = "a variable of the work pool for this run: image=..., env.NAME=..." },
       wait      = { value = "SECONDS", number = true, least = 0,
          help = "how long an agent is waited for (default 30)" },
    },
@@ -54,6 +56,42 @@ end
 
 local api = prefect.connect(config.load { cloud = options.cloud })
 
+--- The variables that the deployment's work pool knows, by name.
+local function pool_variables(deployment)
+   local name = deployment.work_pool_name
+   local pool = type(name) == "string" and name ~= "default-agent-pool" and api:work_pool(name)
+   if not pool then
+      fail.raise { kind = "usage", code = "job_variable", message = ("the deployment %q runs in no work pool: "
+         .. "its runs have no job variables"):format(deployment.name) }
+   end
+   return (pool.base_job_template.variables or {}).properties or {}
+end
+
+--- "cpu=2" and "env.NAME=text" as a table; what is a text in the pool's template stays one.
+local function job_variables(deployment)
+   if not options["job-variable"] then return nil end
+   local known, map = pool_variables(deployment), {}
+   for _, text in ipairs(options["job-variable"]) do
+      local path, value = text:match "^([^=]+)=(.*)$"
+      local name, rest = (path or ""):match "^([^.]+)%.?(.*)$"
+      if not name then usage(("%q is not NAME=VALUE"):format(text)) end
+      if not known[name] then
+         fail.raise { kind = "usage", code = "job_variable",
+            message = ("the work pool %q has no variable %q"):format(deployment.work_pool_name, name) }
+      end
+      local decoded
+      if rest == "" and known[name].type ~= "string" then decoded = json.decode(value) end
+      if decoded == nil then decoded = value end
+      if rest ~= "" then
+         map[name] = type(map[name]) == "table" and map[name] or {}
+         map[name][rest] = decoded
+      else
+         map[name] = decoded
+      end
+   end
+   return map
+end
+
 local function say(format, ...)
    io.stderr:write(format:format(...), "\n")
 end
@@ -86,7 +124,9 @@ local function need_agent(deployment)
       if clock.monotonic() > deadline then
          fail.raise { kind = "timeout", code = "no_agent",
             message = ("nobody asks the work queue %s for runs"):format(tostring(deployment.work_queue_name)),
-            advice = "start an agent: acihost worker.lua -q " .. tostring(deployment.work_queue_name) }
+            advice = "start an agent: acihost worker.lua " .. (type(deployment.work_pool_name) == "string"
+               and deployment.work_pool_name ~= "default-agent-pool" and "--pool " .. deployment.work_pool_name
+               or "-q " .. tostring(deployment.work_queue_name)) }
       end
       task.sleep(1)
    end
@@ -136,9 +176,9 @@ local function follow(id)
 end
 
 local deployment = find()
-local given = parameters(deployment)
+local given, variables = parameters(deployment), job_variables(deployment)
 need_agent(deployment)
-local started = api:create_run(deployment.id, { parameters = given })
+local started = api:create_run(deployment.id, { parameters = given, job_variables = variables })
 say("flow run %s (%s)", started.name, started.id)
 local left <close> = setmetatable({}, { __close = function(_, why) -- luacheck: ignore
    if fail.is(why, "interrupted") then say("\nthe run %s goes on without us", started.name) end
