@@ -22,7 +22,9 @@ acihost sim COMMAND [options]
   requests   print its request log, one JSON object per line
   fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}'
   login      enter a device code in the browser's place: acihost sim login CODE
-  taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME]]
+  taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME
+  venv       have a Python virtual environment stand for an image: acihost sim venv IMAGE FOLDER; no
+             folder ends it]]
 
 local OPTIONS = {
    prefect = { value = "VERSION", choices = { "2", "3" }, help = "the Prefect that it plays (start, run)" },
@@ -142,6 +144,15 @@ function commands.taken(words)
       misuse "taken needs storage or vault, and a name"
    end
    daemon.control(home, "POST", "/taken", { kind = words[2], name = words[3] })
+end
+
+function commands.venv(words)
+   local image, folder = words[2] or misuse "venv needs an image, and the folder of a virtual environment", words[3]
+   if folder then
+      folder = fs.realpath(folder) or misuse("there is no folder %s", folder)
+      if not fs.stat(folder .. "/bin/python") then misuse("%s has no bin/python", folder) end
+   end
+   daemon.control(home, "POST", "/venv", { image = image, folder = folder })
 end
 
 function commands.login(words)

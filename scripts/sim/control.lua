@@ -6,6 +6,7 @@ local task    = require "aci.task"
 local devicelogin = require "sim.devicelogin"
 local federation  = require "sim.federation"
 local refuse  = require "sim.refuse"
+local runners = require "sim.runners"
 local service = require "sim.service"
 local taken   = require "sim.taken"
 
@@ -53,6 +54,13 @@ end)
 control:route("POST /taken", { anonymous = true, write = false }, function(req)
    local body = req:json()
    taken.mark(req.state, tostring(body.kind), tostring(body.name))
+   return 204
+end)
+
+control:route("POST /venv", { anonymous = true, write = false }, function(req)
+   local body = req:json()
+   refuse.unless(type(body.image) == "string", 400, "BadRequest", "A virtual environment stands for an image.")
+   runners.set_venv(req.state, body.image, body.folder)
    return 204
 end)
 

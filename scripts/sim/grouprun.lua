@@ -94,7 +94,7 @@ local function container_spec(cloud, row, container, folder)
          pull = imagepull.source(cloud, row, image) or { refused = true },
          images = (cloud.home or root(cloud)) .. "/images" }
    end
-   local args, why = runners.find(image)(command, env, tools())
+   local args, why = runners.find(image, cloud.state)(command, env, tools())
    return { name = container.name, image = image, env = env, cwd = folder,
       args = args or { "/bin/sh", "-c", 'echo "$0" >&2; exit 127', why } }
 end

@@ -3,6 +3,8 @@
 --
 -- A runner gets the container's command (array) and environment (map) and gives the arguments to run, or
 -- nil and why not. `program` is acihost itself, `scripts` the folder of its scripts.
+local fs = require "aci.fs"
+
 local runners = {}
 
 local function contains(command, words)
@@ -45,6 +47,36 @@ local function shell(command)
    return command
 end
 
+-- What the public images of Prefect begin their command with; a virtual environment has neither.
+local WRAPPERS = { ["tini"] = true, ["-g"] = true, ["--"] = true, ["entrypoint.sh"] = true }
+
+--- An image that a Python virtual environment stands for (`acihost sim venv IMAGE FOLDER`): the container's
+-- command is run as it is, with the programs of the environment. `folder` is where it lies.
+function runners.venv(folder)
+   return function(command, env)
+      local arguments = {}
+      for _, word in ipairs(command) do
+         local begun = arguments[1] ~= nil
+         if begun or not WRAPPERS[word:match "[^/]*$"] then arguments[#arguments + 1] = word end
+      end
+      if not arguments[1] then return nil, "the image's own command is not known here: name one" end
+      local inside = folder .. "/bin/" .. arguments[1]
+      if not arguments[1]:find "/" and fs.stat(inside) then arguments[1] = inside end
+      env.PATH, env.VIRTUAL_ENV = folder .. "/bin:" .. (env.PATH or ""), folder
+      return arguments
+   end
+end
+
+-- The setting that holds the folder of an image's virtual environment.
+local function key(image)
+   return "venv." .. runners.canonical(image)
+end
+
+--- Has a virtual environment stand for an image; without a folder the image is as before.
+function runners.set_venv(state, image, folder)
+   state:setting(key(image), folder or "")
+end
+
 -- Patterns of Lua, matched against the whole name without the registry of Docker Hub.
 runners.table = {
    { "^radbrt/orion_agent:", prefect },
@@ -65,8 +97,11 @@ function runners.canonical(image)
 end
 
 --- The runner of an image, or nil.
-function runners.find(image)
+-- @param state the cloud's, which knows the virtual environments
+function runners.find(image, state)
    local name = runners.canonical(image)
+   local folder = state and state:setting(key(image)) or ""
+   if folder ~= "" then return runners.venv(folder) end
    for _, entry in ipairs(runners.table) do
       if name:find(entry[1]) then return entry[2] end
    end
