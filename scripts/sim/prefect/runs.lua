@@ -30,6 +30,14 @@ local function change(req)
    return 204
 end
 
+--- Labels are added to those that are there.
+local function label(req)
+   local row = one(req)
+   row.body.labels = run.labels(row.body.labels or {}, req:json())
+   objects.save(req.state, row)
+   return 204
+end
+
 local function set_state(req)
    local id = check.id(req)
    local row = refuse.unless(objects.get(req.state, "flow_run", id), 404, "exception",
@@ -78,6 +86,7 @@ return function(prefect)
       return 200, run.view(req.state, one(req))
    end)
    prefect:route("PATCH /api/flow_runs/:id", { anonymous = true }, change)
+   prefect:route("PATCH /api/flow_runs/:id/labels", { anonymous = true, only = 3 }, label)
    prefect:route("DELETE /api/flow_runs/:id", { anonymous = true }, delete)
    prefect:route("POST /api/flow_runs/:id/set_state", { anonymous = true }, set_state)
    prefect:route("POST /api/flow_runs/filter", { anonymous = true, write = false }, function(req)
