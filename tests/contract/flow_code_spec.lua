@@ -4,6 +4,7 @@ local code    = require "aci.flow.code"
 local errors  = require "aci.error"
 local folders = require "aci.prefect.folder"
 local fs      = require "aci.fs"
+local json    = require "aci.json"
 local secret  = require "aci.secret"
 local thing   = require "aci.thing.folder"
 local support = require "tests.support.blob"
@@ -80,6 +81,84 @@ local function checks(start)
       local path = upload("flows", "team/a/")
       assert.same(expected(), fetch("/flows/team/a/", path))
       assert.same(expected(), fetch("team/a", path, { azure_storage_container = secret.new "flows" }))
+   end)
+
+   --- The blocks and the variable that pull steps name.
+   local function prefect3()
+      local host = backend.config.blob_endpoint or ("https://%s.blob.%s"):format(backend.account,
+         backend.config.storage_suffix)
+      local key = secret.is(backend.key) and secret.reveal(backend.key) or backend.key
+      local credentials = { account_url = json.null, connection_string = secret.new(
+         ("DefaultEndpointsProtocol=https;AccountName=%s;AccountKey=%s;BlobEndpoint=%s/"):format(backend.account, key,
+            host)) }
+      local blocks = { ["azure-blob-storage-credentials/az"] = { data = credentials },
+         ["azure-blob-storage-container/code"] = { data = { container_name = "flows", base_folder = "team/b",
+            credentials = credentials } } }
+      return { block = function(_, slug, name) return blocks[slug .. "/" .. name] end,
+         variable = function(_, name) return name == "where" and "flows" or nil end }
+   end
+
+   --- Runs pull steps, each a name's last part and its inputs. @return what is in the folder, what was said
+   local function pull(steps)
+      local into, said, list = assert(fs.tempdir "pulled-"), {}, {}
+      local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(into) end })
+      for index, step in ipairs(steps) do
+         local package = step[1]:find "azure" and "prefect_azure" or "prefect"
+         list[index] = { [package .. ".deployments.steps." .. step[1]] = step[2] }
+      end
+      local where = code.fetch(prefect3(), backend.config, { pull_steps = list }, into,
+         function(text) said[#said + 1] = text end)
+      return tree(where), said, where:sub(#into + 1)
+   end
+
+   local credentials = "{{ prefect.blocks.azure-blob-storage-credentials.az }}"
+
+   check("comes by pull steps, with blocks and variables filled in", function()
+      local path = upload("flows", "team/c/")
+      local found, said = pull { { "pull_from_azure_blob_storage", { requires = "prefect-azure", id = "code",
+         container = "{{ prefect.variables.where }}", folder = "team/c/" .. path, credentials = credentials } } }
+      assert.same(expected(), found)
+      assert.same({ "Running 1 deployment pull step(s)", "Executing deployment step: pull_from_azure_blob_storage",
+         "Deployment step 'pull_from_azure_blob_storage' completed successfully",
+         "All deployment steps completed successfully" }, said)
+   end)
+
+   check("comes from a container block, and what a step gives is filled into the next", function()
+      local path = upload("flows", "team/b/")
+      local found, _, where = pull {
+         { "pull_with_block", { block_type_slug = "azure-blob-storage-container", block_document_name = "code",
+            id = "code" } },
+         { "set_working_directory", { directory = "{{ code.directory }}/" .. path .. "/lib" } },
+         { "set_working_directory", { directory = "{{ directory }}/deep" } } }
+      assert.equal("/" .. path .. "/lib/deep", where)
+      assert.is_string(found["name with space \u{f6}.txt"])
+   end)
+
+   check("is not fetched by steps that need another program", function()
+      for name, inputs in pairs { git_clone = { repository = "https://example.com/r.git" },
+         run_shell_script = { script = "true" }, pip_install_requirements = {} } do
+         local ok, err = pcall(pull, { { name, inputs } })
+         assert.is_false(ok)
+         assert.is_true(errors.is(err))
+         assert.matches("the pull step prefect.deployments.steps." .. name .. " needs another program",
+            tostring(err))
+      end
+   end)
+
+   check("is not fetched with a block or a folder that is not there", function()
+      local function message(steps)
+         local ok, err = pcall(pull, steps)
+         assert.is_false(ok)
+         return tostring(err)
+      end
+      assert.matches("azure%-blob%-storage%-credentials/gone does not exist", message { {
+         "pull_from_azure_blob_storage", { container = "flows", folder = "x",
+            credentials = "{{ prefect.blocks.azure-blob-storage-credentials.gone }}" } } })
+      assert.matches("no code in flows/nowhere", message { { "pull_from_azure_blob_storage",
+         { container = "flows", folder = "nowhere", credentials = credentials } } })
+      assert.matches("no folder elsewhere", message { { "set_working_directory", { directory = "elsewhere" } } })
+      assert.matches("neither a connection string nor", message { { "pull_from_azure_blob_storage",
+         { container = "flows", folder = "x", credentials = { connection_string = json.null } } } })
    end)
 
    check("is said to be missing where there is none", function()
