@@ -113,20 +113,28 @@ local function served(deployment)
    return idle ~= nil and idle ~= false and idle < 60
 end
 
+--- Who is waited for, and how one is started.
+local function missing(deployment)
+   local pool, queue = deployment.work_pool_name, tostring(deployment.work_queue_name)
+   if type(pool) ~= "string" or pool == "default-agent-pool" then
+      return "an agent of the work queue " .. queue, "nobody asks the work queue " .. queue .. " for runs",
+         "start an agent: acihost worker.lua -q " .. queue
+   end
+   return "a worker of the work pool " .. pool, "nobody asks the work pool " .. pool .. " for runs",
+      "start a worker: acihost worker.lua --pool " .. pool
+end
+
 local function need_agent(deployment)
+   local whom, message, advice = missing(deployment)
    local begun, told = clock.monotonic(), false
    local deadline = begun + (options.wait or 30)
    while not served(deployment) do
       if not told and clock.monotonic() > begun + 2 then
-         say("waiting for an agent of the work queue %s", tostring(deployment.work_queue_name))
+         say("waiting for %s", whom)
          told = true
       end
       if clock.monotonic() > deadline then
-         fail.raise { kind = "timeout", code = "no_agent",
-            message = ("nobody asks the work queue %s for runs"):format(tostring(deployment.work_queue_name)),
-            advice = "start an agent: acihost worker.lua " .. (type(deployment.work_pool_name) == "string"
-               and deployment.work_pool_name ~= "default-agent-pool" and "--pool " .. deployment.work_pool_name
-               or "-q " .. tostring(deployment.work_queue_name)) }
+         fail.raise { kind = "timeout", code = "no_agent", message = message, advice = advice }
       end
       task.sleep(1)
    end

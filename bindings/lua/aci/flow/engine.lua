@@ -105,8 +105,8 @@ local function cancelled(run)
       message = "The run was cancelled." }, true)
 end
 
--- As often as Prefect's own engine; automations find dead runs by what does not come any more.
-local HEARTBEAT = 180
+-- As often as Prefect's own engine, by its own setting; automations find dead runs by what does not come.
+local HEARTBEAT = math.max(30, tonumber(os.getenv "PREFECT_FLOWS_HEARTBEAT_FREQUENCY") or 180)
 
 local function beat(run)
    while true do
