@@ -132,6 +132,22 @@ describe("a flow run of Prefect 3", function()
       assert.equal("prefect.flow-run." .. here.run.id, found.events[1].resource["prefect.resource.id"])
    end)
 
+   it("sends the events of many tasks in batches, all of them and in order", function()
+      local request, sizes = here.api.request, {}
+      here.api.request = function(self, method, path, options)
+         if path == "/events" then sizes[#sizes + 1] = #options.json end
+         return request(self, method, path, options)
+      end
+      local quick = flow.task { name = "quick", function() end }
+      here.go(flow.flow { name = "F", function() for _ = 1, 400 do quick() end end })
+      local most, sum = 0, 0
+      for _, size in ipairs(sizes) do most, sum = math.max(most, size), sum + size end
+      assert.same({ 200, 1 + 3 * 400 }, { most, sum })
+      local made = here.api:task_runs(here.run.id)
+      assert.equal(400, #made)
+      for _, each in ipairs(made) do assert.equal("COMPLETED", each.state_type) end
+   end)
+
    it("reports tasks in the way of Prefect 2 to a server that takes no events", function()
       local request = here.api.request
       here.api.request = function(self, method, path, options)

@@ -24,6 +24,8 @@ local hopeless = flow.task { name = "hopeless", function() error("ValueError: no
 
 local late = flow.task { name = "late", timeout = 0.5, function() task.sleep(2) end }
 
+local sleepy = flow.task { name = "sleepy", function() task.sleep(30) end }
+
 local plus = flow.task { name = "plus", function(a, b) return a + b end }
 
 return {
@@ -48,5 +50,6 @@ return {
       for _, each in ipairs(started) do sum = sum + each:wait() end
       return sum
    end },
+   endless = flow.flow { name = "Twin endless", function() sleepy() end },
    picky = flow.flow { name = "Twin picky", function(p) plus(p.n, 1) end },
 }

@@ -42,6 +42,12 @@ def plus(a, b):
     return a + b
 
 
+@task
+def sleepy():
+    for _ in range(600):
+        time.sleep(0.05)
+
+
 @flow(name="Twin good")
 def good(n: int = 1):
     get_run_logger().warning("n is %d", n)
@@ -88,3 +94,8 @@ def many():
 @flow(name="Twin picky")
 def picky(n: int):
     plus(n, 1)
+
+
+@flow(name="Twin endless")
+def endless():
+    sleepy()

@@ -21,8 +21,9 @@ end
 
 -- A task run that is going on when its flow run ends must not stay "Running".
 local function crash(child)
-   child.crashed { type = "CRASHED", name = "Crashed",
-      message = "Execution was cancelled by the runtime environment." }
+   local state = { type = "CRASHED", name = "Crashed", message = child.words.aborted }
+   child.crashed(state)
+   child.words.crashed(child, state)
 end
 
 local function perform(child, ...)
@@ -99,10 +100,11 @@ local function watch(run, worker)
    end
 end
 
+-- The worker may have said so already.
 local function cancelled(run)
-   run.logger:warning "The run was cancelled."
-   run.api:set_run_state(run.id, { type = "CANCELLED", name = "Cancelled",
-      message = "The run was cancelled." }, true)
+   local state = { type = "CANCELLED", name = "Cancelled", message = run.words.stopped(run) }
+   local now = run.api:run(run.id)
+   if now and not run.api.is_terminal(now.state) then run.api:set_run_state(run.id, state, true) end
 end
 
 -- As often as Prefect's own engine, by its own setting; automations find dead runs by what does not come.

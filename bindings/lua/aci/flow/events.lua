@@ -43,10 +43,12 @@ function Events:send_now(fields)
    self.api:request("POST", "/events", { json = json.array { self:event(fields) } })
 end
 
+local MAX_BATCH, MAX_PENDING = 200, 1000
+
 local function send(self)
    while #self.pending > 0 do
-      local batch = self.pending
-      self.pending = json.array {}
+      local batch = json.array(table.move(self.pending, 1, math.min(#self.pending, MAX_BATCH), 1, {}))
+      self.pending = json.array(table.move(self.pending, #batch + 1, #self.pending, 1, {}))
       local ok, err = pcall(self.api.request, self.api, "POST", "/events", { json = batch })
       if not ok then
          io.stderr:write(("acihost: Prefect did not take %d events: %s\n"):format(#batch, tostring(err)))
@@ -54,11 +56,12 @@ local function send(self)
    end
 end
 
---- Has an event sent soon, after those before it. @return it
+--- Has an event sent soon, after those before it; waits where too many have not been sent. @return it
 function Events:emit(fields)
    local made = self:event(fields)
    self.pending[#self.pending + 1] = made
    if not self.sender or self.sender:done() then self.sender = task.spawn(send, self) end
+   if #self.pending >= MAX_PENDING then self:flush() end
    return made
 end
 

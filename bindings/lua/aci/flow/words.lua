@@ -45,7 +45,8 @@ end
 
 -- ------------------------------------------------------------------------------------------- Prefect 2
 
-local two = { began = nothing, ended = nothing, again = again }
+local two = { began = nothing, ended = nothing, again = again, crashed = nothing,
+   aborted = "Execution was cancelled by the runtime environment." }
 
 --- The state of an outcome that is an error. Dot and no dot are Prefect's own.
 function two.failed(what, outcome)
@@ -71,6 +72,11 @@ function two.finished(run, state)
    run.logger:log(state.type == "COMPLETED" and "info" or "error", described(state))
 end
 
+function two.stopped(run)
+   run.logger:warning "The run was cancelled."
+   return "The run was cancelled."
+end
+
 --- A flow that gives nothing is what its tasks are.
 function two.succeeded(task_states, given)
    if given ~= nil then return nil end
@@ -85,7 +91,8 @@ end
 
 -- ------------------------------------------------------------------------------------------- Prefect 3
 
-local three = { created = nothing, succeeded = nothing }
+local three = { created = nothing, succeeded = nothing,
+   aborted = "Execution was aborted by a termination signal." }
 
 local function timeout_error(seconds)
    return ("TaskRunTimeoutError('Scope timed out after %s second(s).')"):format(float(seconds))
@@ -143,6 +150,18 @@ end
 function three.finished(run, state)
    local fine = run.what == "Flow" or state.type == "COMPLETED"
    run.logger:log(fine and "info" or "error", described(state))
+end
+
+function three.crashed(run, state)
+   run.logger:error("Crash detected! " .. state.message)
+   three.finished(run, state)
+end
+
+function three.stopped(run)
+   local message = "Flow run was cancelled successfully."
+   run.logger:info "Flow run was cancelled."
+   three.finished(run, { type = "CANCELLED", name = "Cancelled", message = message })
+   return message
 end
 
 --- Prefect 3's process tells once more that its flow has failed.
