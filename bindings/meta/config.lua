@@ -32,6 +32,7 @@ local config = {}
 ---@field prefect_key? aci.Secret
 ---@field prefect_auth? aci.Secret
 ---@field queue string
+---@field work_pool string the work pool of Prefect 3
 ---@field prefect_version? "2"|"3" which Prefect the local cloud plays; unset: the one it was started with, else 2
 ---@field flow_language? "lua"|"python"
 ---@field agent_image? string

@@ -68,6 +68,16 @@ describe("the set-up on the local cloud's Prefect 3", function()
          print(run.state_type, c.prefect:task_runs(run.id)[1].state_type, table.concat(names, " "))]])
    end)
 
+   it("makes the text block too where the server knows its type, as before 3.5", function()
+      asked [[c.prefect:register "string"]]
+      local code, out = here:run { "setup", "--plan" }
+      assert.equal(3, code)
+      assert.truthy(out:find("create   block kv-url (string)", 1, true), out)
+      here:good { "setup" }
+      assert.equal("true\n", asked [[
+         print(c.prefect:block("string", "kv-url").data.value == c.prefect:variable "kv_url")]])
+   end)
+
    it("gives one run another job variable", function()
       local _, err = here:good { "run", "Simple Demo/Simple Deployment", "--job-variable", "env.SPOKEN=word",
          "--job-variable", "cpu=2" }
@@ -75,6 +85,9 @@ describe("the set-up on the local cloud's Prefect 3", function()
       assert.equal("2\tword\n", asked [[
          local run = c.prefect:runs(nil, 1)[1]
          print(run.job_variables.cpu, run.job_variables.env.SPOKEN)]])
+      local code, _, why = here:run { "run", "Simple Demo/Simple Deployment", "--job-variable", "cpus=2" }
+      assert.equal(2, code)
+      assert.truthy(why:find('no variable "cpus"', 1, true), why)
    end)
 
    it("tears down, pool and variable with it, and can be set up again", function()
