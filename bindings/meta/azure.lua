@@ -101,6 +101,10 @@ function Azure:register(namespace, seconds) end
 ---@return aci.Secret
 function Azure:storage_key(account) end
 
+--- All its keys.
+---@return aci.Secret[]
+function Azure:storage_keys(account) end
+
 ---@param kind "Microsoft.Storage/storageAccounts"|"Microsoft.KeyVault/vaults"
 ---@param name string
 ---@return boolean free, string? why

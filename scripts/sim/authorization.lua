@@ -237,6 +237,9 @@ local function must_find(req)
 end
 
 local function get_definition(req)
+   if req.params.scope then
+      check_scope(req)
+   end
    return 200, definition_body(req, must_find(req))
 end
 

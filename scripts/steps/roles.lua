@@ -28,6 +28,9 @@ function roles.definition(c)
    role.type = "CustomRole"
    local thing = c.azure:resource("Microsoft.Authorization/roleDefinitions", guid, { properties = role })
    thing.title = role.roleName
+   -- Roles are kept in the tenant: this one is found there also when its group was deleted by hand.
+   thing.lasting = ("/subscriptions/%s/providers/Microsoft.Authorization/roleDefinitions/%s"):format(
+      c.config.subscription, guid)
    return thing
 end
 

@@ -24,8 +24,9 @@ return step {
       }
    end,
    gives = function(c, account)
-      local key = c.azure:storage_key(account)
-      return { account = account.name, key = key, container = c.config.container,
+      local keys = c.azure:storage_keys(account)
+      local key = keys[1]
+      return { account = account.name, key = key, keys = keys, container = c.config.container,
          connection_string = ("DefaultEndpointsProtocol=https;AccountName=%s;AccountKey="):format(account.name)
             .. key .. ";EndpointSuffix=" .. c.config.storage_suffix,
          blob = blob.connect(c.config, account.name, key) }

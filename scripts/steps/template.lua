@@ -5,21 +5,33 @@ local fs = require "aci.fs"
 local images = require "steps.images"
 local secret = require "aci.secret"
 local step = require "aci.step"
+local unknown = require "aci.step.unknown"
 
 local file = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/templates/acihost.json"
 
-local function digest(salt, value)
-   return crypto.hex(crypto.hmac_sha256(salt, value)):sub(1, 32)
+-- A secure value can't be read back: a tag tells whether it is still the same. It is an HMAC, so that who reads
+-- tags can't try out values; its keys follow from the storage account's two, which a Reader does not get and which
+-- change one at a time.
+local function digests(c, id, value)
+   local list = {}
+   for index, key in ipairs(c.storage.keys) do
+      local own = crypto.hmac_sha256(key, "acihost-value")
+      list[index] = crypto.hex(crypto.hmac_sha256(own, secret.formal(id:lower() .. "\n") .. value)):sub(1, 32)
+   end
+   return list
 end
 
---- A tag for a secure value: the one that is there where it fits the value, else a new one.
+--- The tag for a secure value: the one that is there where it fits the value by either key, else a new one.
 local function value_tag(c, id, value)
+   if unknown.within(c.storage) then return "(made anew)" end
    local current = c.azure:get(id)
-   local tag = current and (current.tags or {})["acihost-value"] or ""
-   local salt, hash = tag:match "^(%x+):(%x+)$"
-   if salt and digest(salt, value) == hash then return tag end
-   salt = crypto.hex(crypto.random(8))
-   return salt .. ":" .. digest(salt, value)
+   local tag, list = current and (current.tags or {})["acihost-value"] or "", digests(c, id, value)
+   for part in tag:gmatch "%x+" do
+      for _, each in ipairs(list) do
+         if each == part then return tag end
+      end
+   end
+   return table.concat(list, ":")
 end
 
 local function value_tags(c, key)
@@ -86,7 +98,7 @@ end
 
 return step {
    name = "template",
-   needs = { "group", "queue", "registry" }, -- the agent makes a queue that it does not find
+   needs = { "group", "queue", "registry", "storage" }, -- the agent makes a queue that it does not find
    want = function(c)
       check_reachable(c)
       return { { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),

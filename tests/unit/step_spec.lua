@@ -94,6 +94,18 @@ describe("steps", function()
       assert.same({ "c" }, writes)
    end)
 
+   it("wait for what is there to be in force, also where an earlier run could not", function()
+      local waited = {}
+      package.loaded["aci.thing.memory"].settle = function(_, each) waited[#waited + 1] = each.id end
+      go(two_steps())
+      assert.same({}, waited) -- its write has waited
+      go(two_steps(), { plan = true })
+      assert.same({}, waited)
+      go(two_steps())
+      assert.same({ "a", "b" }, waited)
+      package.loaded["aci.thing.memory"].settle = nil
+   end)
+
    it("do not touch what somebody else made", function()
       world.a = { body = { size = 5 }, foreign = "it has no tag" }
       local ok, err = pcall(go, two_steps())
@@ -134,9 +146,18 @@ describe("comparing", function()
       assert.same({ "p.x" }, paths({ p = { x = 1 } }, { p = { x = 2, y = 3 } }))
    end)
 
-   it("takes letter case of texts and members as equal, as Azure does", function()
+   it("takes the letter case of ids, locations, words and members as equal, as Azure does", function()
       assert.same({}, paths({ location = "North Europe" }, { location = "northeurope" }))
+      assert.same({}, paths({ sku = { name = "standard_lrs" } }, { sku = { name = "Standard_LRS" } }))
+      assert.same({}, paths({ subnet = "/subscriptions/A/X" }, { subnet = "/subscriptions/a/x" }))
       assert.same({}, paths({ ids = { ["/SUB/A"] = {} } }, { ids = { ["/sub/a"] = { clientId = 1 } } }))
+   end)
+
+   it("sees every other change of letter case or blanks", function()
+      assert.same({ "description" }, paths({ description = "Old" }, { description = "old" }))
+      assert.same({ "e[1].value" }, paths({ e = { { value = "a b" } } }, { e = { { value = "ab" } } }))
+      assert.same({ "command[1]" }, paths({ command = { "-Q" } }, { command = { "-q" } }))
+      assert.same({ "name", "tags.x" }, paths({ name = "A", tags = { x = "Y" } }, { name = "a", tags = { x = "y" } }))
    end)
 
    it("sees longer lists, secrets, and what is unknown", function()

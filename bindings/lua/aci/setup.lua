@@ -155,24 +155,40 @@ function setup.run(steps, next_command)
    if next_command and options.output ~= "json" then print("next: " .. cli.command(next_command)) end
 end
 
---- Removes what the steps made, last step first; `tell(word, label)` hears of each. Things of a kind that
--- cannot be removed alone (they go with their parent) are passed over.
-function setup.remove(c, steps, tell)
-   local entries = run.survey(c, step.order(steps), report.new { quiet = true })
-   local group_goes = false
+local function group_goes(c, entries)
    for _, entry in ipairs(entries) do
       if entry.thing.kind == "group" and entry.current then
-         group_goes = run.kind_of(entry.thing).ours(c, entry.current)
+         return run.kind_of(entry.thing).ours(c, entry.current)
       end
    end
+   return false
+end
+
+--- What a teardown would do, last step first: `{entry, kind, action, why}`; the action is "remove", "keep" (and
+-- why) or "with it" (it goes with its group).
+function setup.removal(c, steps)
+   local entries, list = run.survey(c, step.order(steps), report.new { quiet = true }), {}
+   local with_group = group_goes(c, entries)
    for index = #entries, 1, -1 do
       local entry = entries[index]
       local kind = run.kind_of(entry.thing)
-      local inside = kind.inside and kind.inside(c, entry.thing)
-      if entry.current and kind.remove and not (inside and group_goes) then
-         local removed, why = kind.remove(c, entry.thing, entry.current)
-         tell(removed and "removed" or "kept", entry.label .. (why and ": " .. why or ""))
+      local why = entry.current and kind.keeps and kind.keeps(c, entry.thing, entry.current) or nil
+      local inside = kind.inside and kind.inside(c, entry.thing) and with_group
+      if entry.current and (kind.remove or inside) then
+         list[#list + 1] = { entry = entry, kind = kind, action = inside and "with it" or why and "keep" or "remove",
+            why = not inside and why or nil, label = entry.label }
       end
+   end
+   return list
+end
+
+--- Removes what the steps made, last step first; `tell(word, label)` hears of each. Things of a kind that
+-- cannot be removed alone (they go with their parent) are passed over.
+function setup.remove(c, steps, tell)
+   for _, each in ipairs(setup.removal(c, steps)) do
+      local removed, why = false, each.why
+      if each.action == "remove" then removed, why = each.kind.remove(c, each.entry.thing, each.entry.current) end
+      if removed or why then tell(removed and "removed" or "kept", each.label .. (why and ": " .. why or "")) end
    end
 end
 

@@ -165,12 +165,7 @@ end
 --- Stops a running deployment and waits until it says so. What it made stays.
 function deployments:cancel_deployment(group, name)
    self:post(deployment_id(self, group, name) .. "/cancel")
-   repeat
-      local deployment = self:deployment(group, name)
-      local state = deployment and deployment.properties.provisioningState
-      local over = not deployment or ended[state]
-      if not over then task.sleep((self.config.poll or { first = 1 }).first) end
-   until over
+   self:wait_for_deployment(group, name)
 end
 
 return deployments

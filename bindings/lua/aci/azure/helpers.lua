@@ -73,13 +73,20 @@ local function account_id(self, account)
    return self:group_id() .. "/providers/Microsoft.Storage/storageAccounts/" .. account
 end
 
---- The first key of a storage account (a resource, an id or a name in the settings' group): a secret.
-function helpers:storage_key(account)
+--- The keys of a storage account (a resource, an id or a name in the settings' group): an array of secrets.
+function helpers:storage_keys(account)
    local properties = type(account) == "table" and (account.properties or (account.body or {}).properties)
    if properties and properties.allowSharedKeyAccess == false then refused_keys(account) end
    local answer = self:post(account_id(self, account) .. "/listKeys", nil, nil,
       { safe = true, secret_body = true })
-   return secret.new(answer.keys[1].value)
+   local keys = {}
+   for index, key in ipairs(answer.keys) do keys[index] = secret.new(key.value) end
+   return keys
+end
+
+--- The first of them.
+function helpers:storage_key(account)
+   return self:storage_keys(account)[1]
 end
 
 --- Whether a worldwide name is free: `kind` is "Microsoft.Storage/storageAccounts" or

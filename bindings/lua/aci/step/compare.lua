@@ -1,5 +1,5 @@
 --- What of an authored value is not so yet. Only what was authored is compared: services add members of
--- their own, write names in other letter case, and leave out what they cannot tell.
+-- their own, write ids and words in other letter case, and leave out what they cannot tell.
 local json = require "aci.json"
 local secret = require "aci.secret"
 local unknown = require "aci.step.unknown"
@@ -11,17 +11,33 @@ local function plain(value)
    return value
 end
 
--- Ids, locations and enumerations come back in the service's own letter case.
-local function same_text(a, b)
-   if a == b then return true end
-   if type(a) ~= "string" or type(b) ~= "string" then return false end
-   a, b = a:lower(), b:lower()
-   return a == b or (a:gsub("%s", "") == b:gsub("%s", "") and #a < 40)
+-- Members whose values are words that Azure gives back in its own letter case. Everything else is exact.
+local words = {}
+for name in ([[kind tier family type osType restartPolicy protocol serviceName principalType sku.name
+   publicIPAllocationMethod publicIPAddressVersion minimumTlsVersion]]):gmatch "%S+" do
+   words[name:lower()] = true
 end
 
-local function same_leaf(want, have)
+local guid = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+
+local function is_word(path)
+   local low = path:lower()
+   return words[low:match "[^.]+$" or ""] or words[low:match "[^.]+%.[^.]+$" or ""]
+end
+
+local function is_id(text) return text:find "^/subscriptions/" or text:find "^/providers/" or text:find(guid) end
+
+-- Ids, locations and such words come back in the service's own letter case, locations without blanks.
+local function same_text(a, b, path)
+   local low, other = a:lower(), b:lower()
+   if path:lower():find "%f[%w]location$" then return low:gsub("%s", "") == other:gsub("%s", "") end
+   return (is_word(path) or is_id(low)) and low == other
+end
+
+local function same_leaf(want, have, path)
    if secret.is(want) then return type(have) == "string" and secret.equal(want, have) end
-   return want == have or same_text(want, have)
+   if want == have then return true end
+   return type(want) == "string" and type(have) == "string" and same_text(want, have, path) or false
 end
 
 local function is_empty(value)
@@ -59,7 +75,7 @@ function walk(want, have, path, changes)
       changes[#changes + 1] = { path = path, old = have, new = want }
    elseif type(want) == "table" and not secret.is(want) and type(have) == "table" then
       walk_table(want, have, path, changes)
-   elseif not same_leaf(want, have) and not (is_empty(want) and have == nil) then
+   elseif not same_leaf(want, have, path) and not (is_empty(want) and have == nil) then
       changes[#changes + 1] = { path = path, old = have, new = want }
    end
 end

@@ -30,6 +30,9 @@ local function authored(c, thing, current)
    return body
 end
 
+--- Where it is read and deleted: `thing.lasting`, where that outlives what it was made in, else its id.
+local function address(thing) return thing.lasting or thing.id end
+
 function arm.label(thing) return ("%s %s"):format(thing.type, thing.title or thing.name) end
 
 local passing = { Creating = true, Updating = true, Accepted = true, RegisteringDns = true, ResolvingDns = true,
@@ -43,10 +46,10 @@ end
 -- hour: until then it can be seen, but not used.
 function arm.read(c, thing)
    local deadline = clock.monotonic() + 1800
-   local body = c.azure:get(thing.id, thing.version)
+   local body = c.azure:get(address(thing), thing.version)
    while body and passing[provisioning(body)] and clock.monotonic() < deadline do
       task.sleep((c.config.poll or { first = 2 }).first)
-      body = c.azure:get(thing.id, thing.version)
+      body = c.azure:get(address(thing), thing.version)
    end
    return body
 end
@@ -92,11 +95,14 @@ function arm.inside(c, thing)
       and not thing.type:lower():find("microsoft.authorization/", 1, true)
 end
 
---- Only what is ours: a teardown also sees what a set-up was refused.
-function arm.remove(c, thing, current)
+--- Why a teardown leaves it; nil where it goes. It also sees what a set-up was refused.
+function arm.keeps(c, thing, current)
    local foreign = arm.foreign(c, thing, current)
-   if foreign then return false, foreign .. ": it stays" end
-   return patiently(c, known_still, silent, c.azure.delete, c.azure, thing.id, thing.version)
+   return foreign and foreign .. ": it stays" or nil
+end
+
+function arm.remove(c, thing)
+   return patiently(c, known_still, silent, c.azure.delete, c.azure, address(thing), thing.version)
 end
 
 return arm

@@ -17,9 +17,11 @@ function group.ours(c, current)
    return (current.tags or {}).acihost == c.marker
 end
 
-function group.remove(c, thing, current)
-   if not group.ours(c, current) then return false, "it was there before: it stays" end
-   return c.azure:delete_group(thing.name)
+--- Why a teardown leaves it; nil where it goes.
+function group.keeps(c, _, current)
+   if not group.ours(c, current) then return "it was there before: it stays" end
 end
+
+function group.remove(c, thing) return c.azure:delete_group(thing.name) end
 
 return group

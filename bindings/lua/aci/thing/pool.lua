@@ -38,9 +38,11 @@ function pool.write(c, thing)
       base_job_template = thing.template }
 end
 
-function pool.remove(c, thing, current)
-   if current.description ~= description(c) then return false, "it was there before: it stays" end
-   return c.prefect:delete_work_pool(thing.name)
+--- Why a teardown leaves it; nil where it goes.
+function pool.keeps(c, _, current)
+   if current.description ~= description(c) then return "it was there before: it stays" end
 end
+
+function pool.remove(c, thing) return c.prefect:delete_work_pool(thing.name) end
 
 return pool

@@ -11,9 +11,11 @@ function queue.differs() return {} end
 
 function queue.write(c, thing) return c.prefect:put_queue(thing.name, nil, description(c)) end
 
-function queue.remove(c, thing, current)
-   if current.description ~= description(c) then return false, "it was there before: it stays" end
-   return c.prefect:delete_queue(thing.name)
+--- Why a teardown leaves it; nil where it goes.
+function queue.keeps(c, _, current)
+   if current.description ~= description(c) then return "it was there before: it stays" end
 end
+
+function queue.remove(c, thing) return c.prefect:delete_queue(thing.name) end
 
 return queue

@@ -18,6 +18,11 @@ function variable.write(c, thing)
    return { value = thing.value }
 end
 
+--- Why a teardown leaves it; nil where it goes. `thing.ours(value)`: whether a value is this set-up's.
+function variable.keeps(_, thing, current)
+   if thing.ours and not thing.ours(current.value) then return "its value is not of this set-up: it stays" end
+end
+
 function variable.remove(c, thing) return c.prefect:delete_variable(thing.name) end
 
 return variable
