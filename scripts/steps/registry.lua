@@ -35,6 +35,8 @@ local function pull_right(c, identity, made)
       template.guid(tostring(made.id), principal, role), { properties = { roleDefinitionId = role,
          principalId = identity.properties.principalId, principalType = "ServicePrincipal",
          description = "acihost " .. c.marker } }, { scope = made.id })
+   -- Nobody but the identity could ask whether it is in force; the template's deployment waits for it.
+   thing.note = "a new right to pull counts after some minutes: until then runs fail with InaccessibleImage"
    thing.title = "of AcrPull to " .. c.config.identity
    return thing
 end

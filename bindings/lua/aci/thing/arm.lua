@@ -77,9 +77,11 @@ local known_still = { RoleDefinitionHasAssignments = 60 }
 
 local function silent() end
 
-function arm.write(c, thing, current)
+--- `thing.note` is told once it is written.
+function arm.write(c, thing, current, entry, report)
    local made = patiently(c, unknown_yet, silent, c.azure.put, c.azure, thing.id, thing.version,
       authored(c, thing, current))
+   if thing.note then report.note(entry.step, "note", thing.note) end
    arm.settle(c, thing, made)
    return made
 end
