@@ -3,8 +3,9 @@ local images = require "steps.images"
 
 return {
    name = "images",
+   needs = { "prefect" }, -- whose version the image goes with
    run = function(c)
-      local image = images.job(c.config)
+      local image = images.job(c)
       if c.config.cloud == "local" then return "ok", image .. " (the local cloud pulls nothing)" end
       if image:find "^docker%.io/" or not image:find "%." then
          return "note", image .. " is pulled from Docker Hub without a login, which it limits",
