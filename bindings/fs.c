@@ -192,6 +192,15 @@ static int fs_realpath(lua_State *L) {
     return 1;
 }
 
+/* fs.chdir(path) -> true | nil, err: what relative paths begin in, for the whole process */
+static int fs_chdir(lua_State *L) {
+    const char *path = check_path(L, 1);
+    if (chdir(path))
+        return aci_fail_errno(L, "cannot change to", path, errno);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* -- folders ---------------------------------------------------------------------------------- */
 
 /* fs.mkdir(path [, mode]) -> true | nil, err: with the folders above it; one that exists is fine */
@@ -307,13 +316,21 @@ static int fs_try_lock(lua_State *L) {
 }
 
 int luaopen_aci_fs(lua_State *L) {
-    static const luaL_Reg functions[] = {{"read", fs_read},         {"write", fs_write},
-                                         {"append", fs_append},     {"stat", fs_stat},
-                                         {"chmod", fs_chmod},       {"rename", fs_rename},
-                                         {"remove", fs_remove},     {"realpath", fs_realpath},
-                                         {"mkdir", fs_mkdir},       {"remove_tree", fs_remove_tree},
-                                         {"tempdir", fs_tempdir},   {"list", fs_list},
-                                         {"try_lock", fs_try_lock}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"read", fs_read},
+                                         {"write", fs_write},
+                                         {"append", fs_append},
+                                         {"stat", fs_stat},
+                                         {"chmod", fs_chmod},
+                                         {"rename", fs_rename},
+                                         {"remove", fs_remove},
+                                         {"realpath", fs_realpath},
+                                         {"chdir", fs_chdir},
+                                         {"mkdir", fs_mkdir},
+                                         {"remove_tree", fs_remove_tree},
+                                         {"tempdir", fs_tempdir},
+                                         {"list", fs_list},
+                                         {"try_lock", fs_try_lock},
+                                         {NULL, NULL}};
     static const luaL_Reg methods[] = {
         {"close", lock_close}, {"fileno", lock_fileno}, {NULL, NULL}};
     aci_type(L, LOCK_TYPE, methods, lock_close);

@@ -54,9 +54,12 @@ local function load(run, logger, folder)
       fail.raise { kind = "not_found", code = "deployment", message = "the run's deployment is gone" }
    end
    local where = code.fetch(api, settings, deployment, folder, function(text) logger:info(text) end)
+   -- Flows read the files beside them by relative paths, as in Prefect's engine.
+   where = where == "" and "." or where
+   assert(fs.chdir(where))
    local file = deployment.entrypoint:match "^(.+):" or ""
-   return code.load(where, deployment.entrypoint), crypto.hex(crypto.md5(fs.read(where .. "/" .. file) or "")),
-      deployment.parameter_openapi_schema
+   return code.load(assert(fs.realpath "."), deployment.entrypoint),
+      crypto.hex(crypto.md5(fs.read(file) or "")), deployment.parameter_openapi_schema
 end
 
 --- Being stopped from outside is a crash: the run must not stay "Running".

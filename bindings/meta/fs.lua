@@ -100,6 +100,11 @@ function fs.chmod(path, mode) end
 ---@return aci.error? err
 function fs.realpath(path) end
 
+--- Makes a folder the one that relative paths begin in, for the whole process.
+---@param path string
+---@return true? ok, aci.Error? err
+function fs.chdir(path) end
+
 --- A new folder for us alone (0700) under TMPDIR or /tmp. Whoever made it removes it.
 ---@param prefix? string
 ---@return string? path

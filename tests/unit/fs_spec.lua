@@ -121,6 +121,17 @@ describe("aci.fs", function()
       assert.is_nil((fs.walk(at "nowhere")))
    end)
 
+   it("changes the folder that relative paths begin in", function()
+      fs.write(at "here", "beside")
+      local ran = assert(require("aci.process").run { args = { require("aci.process").self(), "-e",
+         'local fs = require "aci.fs" assert(fs.chdir(arg[1])) print(io.open("here"):read "a", fs.realpath ".")',
+         "-", top }, stdin = "null" })
+      assert.equal("beside\t" .. fs.realpath(top) .. "\n", ran.stdout, ran.stderr)
+      local ok, err = fs.chdir(at "nowhere")
+      assert.is_nil(ok)
+      assert.truthy(err.message:find(at "nowhere", 1, true))
+   end)
+
    it("renames, changes modes, resolves", function()
       fs.write(at "a", "x")
       assert.is_true(fs.rename(at "a", at "b"))

@@ -31,6 +31,7 @@ local plus = flow.task { name = "plus", function(a, b) return a + b end }
 return {
    good = flow.flow { name = "Twin good", function(p)
       flow.logger():warning("n is %d", p.n)
+      assert(io.open "twin.py"):close()
       plus(flaky(p.n), 1)
    end },
    bad = flow.flow { name = "Twin bad", function() hopeless() end },

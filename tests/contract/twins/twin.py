@@ -51,6 +51,7 @@ def sleepy():
 @flow(name="Twin good")
 def good(n: int = 1):
     get_run_logger().warning("n is %d", n)
+    open("twin.py").close()
     plus(flaky(n), 1)
 
 
