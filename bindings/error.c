@@ -24,16 +24,22 @@ bool aci_error_is(lua_State *L, int index) {
     return same;
 }
 
+static bool is_kind(lua_State *L, int index, const char *kind) {
+    bool yes;
+    lua_getfield(L, index, "kind");
+    yes = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0;
+    lua_pop(L, 1);
+    return yes;
+}
+
 int aci_error_exit_code(lua_State *L, int index) {
     int code = 1;
     index = lua_absindex(L, index);
     if (!aci_error_is(L, index))
         return 1;
-    lua_getfield(L, index, "kind");
     for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++)
-        if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), exit_codes[i].kind) == 0)
+        if (is_kind(L, index, exit_codes[i].kind))
             code = exit_codes[i].code;
-    lua_pop(L, 1);
     return code;
 }
 
@@ -52,14 +58,17 @@ static void add_field(lua_State *L, luaL_Buffer *line, const char *key, const ch
     luaL_addvalue(line);
 }
 
-/* tostring(err): one line that says what, where, and what to do. */
+/* tostring(err): one line that says what, where, and what to do. Codes are for what a service
+ * refused: who mistyped an option has no use for one. */
 static int error__tostring(lua_State *L) {
     luaL_Buffer line;
     luaL_checktype(L, 1, LUA_TTABLE);
+    bool usage = is_kind(L, 1, "usage");
     luaL_buffinit(L, &line);
     add_field(L, &line, "message", "", "");
     add_field(L, &line, "status", " (", "");
-    add_field(L, &line, "code", " [", "]");
+    if (!usage)
+        add_field(L, &line, "code", " [", "]");
     if (lua_getfield(L, 1, "status") != LUA_TNIL)
         lua_pushliteral(L, ")");
     else
@@ -85,12 +94,7 @@ static int error_exit_code(lua_State *L) {
 /* error.is(value [, kind]) -> boolean */
 static int error_is(lua_State *L) {
     const char *kind = luaL_optstring(L, 2, NULL);
-    bool yes = aci_error_is(L, 1);
-    if (yes && kind) {
-        lua_getfield(L, 1, "kind");
-        yes = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), kind) == 0;
-    }
-    lua_pushboolean(L, yes);
+    lua_pushboolean(L, aci_error_is(L, 1) && (!kind || is_kind(L, 1, kind)));
     return 1;
 }
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,20 @@ static int process_environment(lua_State *L) {
     return 1;
 }
 
+/* process.home() -> folder | nil: HOME, else what the user database says */
+static int process_home(lua_State *L) {
+    const char *home = getenv("HOME");
+    if (!home || !*home) {
+        struct passwd *user = getpwuid(getuid());
+        home = user ? user->pw_dir : NULL;
+    }
+    if (home && *home)
+        lua_pushstring(L, home);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* process.subreaper() -> true | nil, err: orphans below us become our children */
 static int process_subreaper(lua_State *L) {
     int status = aci_become_subreaper();
@@ -173,6 +188,7 @@ int luaopen_aci_process(lua_State *L) {
                                          {"signal_group", process_signal_group},
                                          {"descendants", process_descendants},
                                          {"environment", process_environment},
+                                         {"home", process_home},
                                          {"subreaper", process_subreaper},
                                          {"reap", process_reap},
                                          {NULL, NULL}};

@@ -136,6 +136,14 @@ function process.kill_tree(pid, options) end
 ---@return table<string, string>
 function process.environment() end
 
+--- The user's folder: HOME, else what the user database says; nil where neither tells.
+---@return string?
+function process.home() end
+
+--- Where programs of the user keep their state: $XDG_STATE_HOME, else .local/state in the user's folder.
+---@return string?
+function process.state_home() end
+
 --- Orphans below us become our children, and are collected when they end. From then on io.popen
 --- cannot learn how its program ended.
 ---@return true?

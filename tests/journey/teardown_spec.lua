@@ -1,5 +1,7 @@
 -- What a set-up changes and a teardown removes: no more than is ours and differs.
 local journey = require "tests.support.journey"
+local process = require "aci.process"
+local terminal = require "tests.support.terminal"
 
 local secrets = [[
    local c = require "aci.setup".connect()
@@ -89,6 +91,20 @@ describe("a change", function()
       assert.equal(3, code)
       assert.matches("properties%.minimumTlsVersion: TLS1_0 %-> TLS1_2", out)
       assert.matches("\n1 of %d+ would be made or changed", out)
+   end)
+end)
+
+describe("a set-up on a terminal", function()
+   it("tells each thing once", function()
+      local here = journey.new()
+      here:good { "setup" }
+      local shown = terminal.open({ process.self(), "setup" }, ".", { ACIHOST_HOME = here.environment.ACIHOST_HOME })
+      local text = shown:expect "ended with 0"
+      assert.equal(1, select(2, text:gsub("block kv%-url", "")), text)
+      assert.truthy(text:find "nothing to do")
+      shown:close()
+      assert.equal(1, select(2, here:good({ "setup" }):gsub("block kv%-url", ""))) -- standard output alone has it
+      here:close()
    end)
 end)
 

@@ -8,6 +8,15 @@ local function answer(status, body, headers)
       body = type(body) == "table" and json.encode(body) or body }
 end
 
+describe("an error's line", function()
+   it("has the code, except for wrong usage", function()
+      assert.equal("gone (404 [NotThere])", tostring(error_.new { kind = "not_found", code = "NotThere", status = 404,
+         message = "gone" }))
+      assert.equal("set it. so", tostring(error_.new { kind = "usage", code = "InvalidSetting", message = "set it",
+         advice = "so" }))
+   end)
+end)
+
 describe("aci.fault", function()
    it("takes code, message, request id and the address without its query", function()
       local err = fault.from(answer(404, { error = { code = "ResourceGroupNotFound",

@@ -353,4 +353,17 @@ describe("aci.process", function()
       local result = process.run { args = { process.self(), "-e", script }, timeout = 20 }
       assert.same({ code = 0, stdout = "ok\n", stderr = "" }, result)
    end)
+
+   it("knows the user's folder without HOME too, from the user database", function()
+      local function home(env)
+         return (process.run { args = { process.self(), "-e",
+            [[local p = require "aci.process" print(p.home(), p.state_home())]] }, env = env }).stdout
+      end
+      local uid = process.run({ args = { "id", "-u" } }).stdout:gsub("%s", "")
+      local known = process.run({ args = { "getent", "passwd", uid } }).stdout:match "([^:]*):[^:]*$"
+      assert.equal(("%s\t%s/.local/state\n"):format(known, known), home { PATH = "/bin" })
+      assert.equal(("%s\t%s/.local/state\n"):format(known, known), home { HOME = "" })
+      assert.equal("/x\t/x/.local/state\n", home { HOME = "/x" })
+      assert.equal("/x\t/y\n", home { HOME = "/x", XDG_STATE_HOME = "/y" })
+   end)
 end)

@@ -21,9 +21,11 @@ cloud.START_LIMIT = 30
 --- The state folder: the setting home, else $XDG_STATE_HOME/acihost, else ~/.local/state/acihost.
 function cloud.home(config)
    if config and config.home then return config.home end
-   local environment = process.environment()
-   local function set(name) return environment[name] ~= "" and environment[name] or nil end
-   return set "ACIHOST_HOME" or (set "XDG_STATE_HOME" or (set "HOME" or "/root") .. "/.local/state") .. "/acihost"
+   local given, state = os.getenv "ACIHOST_HOME", process.state_home()
+   if given and given ~= "" then return given end
+   if state then return state .. "/acihost" end
+   error_.raise { kind = "usage", code = "StateFolder", message = "this user has no home folder",
+      advice = "set ACIHOST_HOME to a folder that you may write" }
 end
 
 --- The state folder, made where it is not there yet. One that cannot be used is a wrong setting.

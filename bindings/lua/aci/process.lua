@@ -11,6 +11,13 @@ for name, f in pairs(c) do
    process[name] = f
 end
 
+--- Where programs of the user keep their state.
+function process.state_home()
+   local state, home = os.getenv "XDG_STATE_HOME", c.home()
+   if state and state ~= "" then return state end
+   return home and home .. "/.local/state"
+end
+
 local MOST_OUTPUT = 64 * 1024 * 1024
 local GRACE, KILL_PATIENCE = 5, 10
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.05

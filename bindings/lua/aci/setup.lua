@@ -12,6 +12,7 @@ local step = require "aci.step"
 local errors = require "aci.error"
 local fs = require "aci.fs"
 local json = require "aci.json"
+local term = require "aci.term"
 
 local setup = {}
 
@@ -127,12 +128,13 @@ end
 
 local function finish(c, steps, entries, options)
    local count = plan.count(entries)
-   local rows = setup.survey(c, steps)
+   local shows = options.output == "json" or not (term.isatty "stdout" and term.isatty "stderr")
+   local rows = shows and setup.survey(c, steps) or {} -- on a terminal each thing was told just now
    if options.output == "json" then
       print(json.encode({ changes = count, things = rows }, { pretty = true }))
       return
    end
-   cli.table(rows, { "step", "state", "thing" })
+   if shows then cli.table(rows, { "step", "state", "thing" }) end
    print(count == 0 and "nothing to do: everything is in place" or ("%d made or changed"):format(count))
 end
 

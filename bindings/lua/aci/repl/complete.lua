@@ -102,7 +102,7 @@ end
 
 local function file_names(part)
    local folder, names = part:match "^(.*/)" or "", {}
-   local at = folder == "" and "." or folder:gsub("^~/", (os.getenv "HOME" or "~") .. "/")
+   local at = folder == "" and "." or folder:gsub("^~/", (require("aci.process").home() or "~") .. "/")
    for _, name in ipairs(fs.list(at) or {}) do
       local info = fs.stat(at .. "/" .. name)
       names[folder .. name .. (info and info.type == "directory" and "/" or "")] = true

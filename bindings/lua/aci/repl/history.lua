@@ -1,6 +1,7 @@
 --- The lines of earlier sessions: $XDG_STATE_HOME/acihost/history, readable by its owner only. What may be a
 -- secret, and what begins with a space, is never written.
 local fs = require "aci.fs"
+local process = require "aci.process"
 local secret = require "aci.secret"
 
 local history = {}
@@ -8,13 +9,8 @@ local history = {}
 local MOST = 1000
 
 local function path()
-   local state = os.getenv "XDG_STATE_HOME"
-   if not state or state == "" then
-      local home = os.getenv "HOME"
-      if not home or home == "" then return nil end
-      state = home .. "/.local/state"
-   end
-   return state .. "/acihost/history"
+   local state = process.state_home()
+   return state and state .. "/acihost/history"
 end
 
 -- Names whose quoted value is nobody else's business.
