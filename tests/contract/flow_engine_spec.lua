@@ -4,6 +4,7 @@
 local fs      = require "aci.fs"
 local process = require "aci.process"
 local prefect = require "aci.prefect"
+local outcome = require "tests.support.outcome"
 local peers   = require "tests.support.peers"
 local task    = require "aci.task"
 
@@ -56,60 +57,12 @@ for _, major in ipairs(MAJORS) do
          for _, text in ipairs(listed) do io.write("   ", text, "\n") end
       end)
 
-      --- The entered states of a run, "TYPE Name" each.
-      local function states(kind, id)
-         local list = {}
-         for _, state in ipairs(api:request("GET", ("/%s_run_states/"):format(kind),
-            { query = { [kind .. "_run_id"] = id } })) do
-            list[#list + 1] = { at = state.timestamp, text = state.type .. " " .. state.name }
-         end
-         table.sort(list, function(a, b) return a.at < b.at end)
-         for index, state in ipairs(list) do list[index] = state.text end
-         return table.concat(list, ", ")
-      end
-
-      --- The task runs by their stems: Prefect 3 ends their names with three random characters.
-      local function tasks(id)
-         local list = {}
-         for _, each in ipairs(api:task_runs(id)) do
-            list[#list + 1] = ("%s: %s; %d tries, %d retries after %d s, run %d of the flow"):format(
-               each.name:match "^(.*)%-", states("task", each.id), each.run_count, each.empirical_policy.retries,
-               each.empirical_policy.retry_delay, each.flow_run_run_count)
-         end
-         table.sort(list)
-         return list
-      end
-
-      local function outcome(id)
-         local run, levels, messages = api:run(id), {}, {}
-         for _, entry in ipairs(api:logs(id)) do
-            levels[#levels + 1] = ("%d %s"):format(entry.level, entry.name)
-            messages[#messages + 1] = entry.message:gsub(run.name:gsub("%p", "%%%0"), "RUN")
-         end
-         messages[#messages + 1] = "state message: " .. tostring(run.state.message)
-         return { same = { states = states("flow", id), tasks = tasks(id), levels = levels, count = run.run_count,
-            retries = run.empirical_policy.retries }, messages = messages }
-      end
-
-      --- Prefect 3 records task runs a moment after it was told of them.
-      local function settled(id)
-         local before
-         peers.wait_until("the record of the run", 20, function()
-            local now = outcome(id)
-            local done = before and table.concat(now.same.tasks, "\n") == table.concat(before.same.tasks, "\n")
-               and not table.concat(now.same.tasks, "\n"):find "RUNNING Running;"
-            before = now
-            return done
-         end)
-         return before
-      end
-
       --- Runs the engine, and cancels the run once it is going on.
       local function cancelled(options)
          local id = options.run
          options.timeout, options.run, options.stdout, options.stderr = nil, nil, "null", "null"
          local started <close> = assert(process.spawn(options))
-         peers.wait_until("the run", 60, function() return states("flow", id):find "RUNNING" ~= nil end)
+         peers.wait_until("the run", 60, function() return outcome.states(api, "flow", id):find "RUNNING" ~= nil end)
          task.sleep(1)
          api:set_run_state(id, { type = "CANCELLING" })
          return started:wait(60)
@@ -128,7 +81,7 @@ for _, major in ipairs(MAJORS) do
             run = twin.cancel and run.id or nil, env = peers.environment(server.home .. "/client", {
                PREFECT_API_URL = server.url, PREFECT__FLOW_RUN_ID = run.id, PYTHONDONTWRITEBYTECODE = "1" }) })
          assert(ran.code == 0, (ran.stdout or "") .. (ran.stderr or ""))
-         local told = settled(run.id)
+         local told = outcome.of(api, run.id)
          if twin.at_once then -- in no order
             table.sort(told.messages)
             table.sort(told.same.levels)
