@@ -9,6 +9,7 @@
 #include "bindings.h"
 #include "glue.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/encode.h"
@@ -20,6 +21,14 @@ aci_view aci_crypto_view(lua_State *L, int index) {
     size_t length;
     const char *bytes = aci_bytes(L, index, &length);
     return (aci_view){bytes, length};
+}
+
+void *aci_crypto_hold(lua_State *L, size_t size, void (*release)(void *)) {
+    void **slot = aci_guard(L, release);
+    *slot = calloc(1, size);
+    if (!*slot)
+        luaL_error(L, "not enough memory");
+    return *slot;
 }
 
 /* --- digests ------------------------------------------------------------------------------ */

@@ -27,15 +27,6 @@ static void holdings_free(void *thing) {
     free(own);
 }
 
-static holdings *hold(lua_State *L) {
-    void **slot = aci_guard(L, holdings_free);
-    holdings *own = *slot = calloc(1, sizeof *own);
-    if (!own) {
-        luaL_error(L, "not enough memory");
-    }
-    return own;
-}
-
 /* The password at an argument; none for nil. */
 static aci_view read_password(lua_State *L, int index) {
     aci_view text = {0};
@@ -75,7 +66,7 @@ typedef bool reader(aci_keybag *bag, aci_view bytes, const char *password, char 
 
 static int read_bag(lua_State *L, reader *read) {
     aci_view bytes = aci_crypto_view(L, 1), password = read_password(L, 2);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     bool done = copy_password(own, password) &&
                 read(&own->bag, bytes, (const char *)own->password.bytes, own->error);
@@ -106,7 +97,7 @@ static bool copy_view(aci_blob *blob, aci_view view) {
 static int crypto_write_pkcs12(lua_State *L) {
     aci_view key = aci_crypto_view(L, 1), certificates = aci_crypto_view(L, 2);
     aci_view password = read_password(L, 3);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     bool done =
         copy_password(own, password) && copy_view(&own->bag.key, key) &&
@@ -123,7 +114,7 @@ static int crypto_write_pkcs12(lua_State *L) {
 /* crypto.certificate_facts(pem) -> {der =, not_before =, not_after =, subject =} | nil, err */
 static int crypto_certificate_facts(lua_State *L) {
     aci_view pem = aci_crypto_view(L, 1);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (!aci_certificate_read(&own->facts, pem, own->error)) {
         return aci_fail(L, "invalid", "InvalidCertificate", own->error);

@@ -30,19 +30,10 @@ static void holdings_free(void *thing) {
     free(own);
 }
 
-static holdings *hold(lua_State *L) {
-    void **slot = aci_guard(L, holdings_free);
-    holdings *own = *slot = calloc(1, sizeof *own);
-    if (!own) {
-        luaL_error(L, "not enough memory");
-    }
-    return own;
-}
-
 /* --- keys and signatures ------------------------------------------------------------------ */
 
 static int make_key(lua_State *L, int rsa_bits) {
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (!aci_key_make(rsa_bits, &own->first, own->error)) {
         return aci_fail(L, "failed", NULL, own->error);
@@ -64,7 +55,7 @@ static int crypto_rsa_key(lua_State *L) {
 
 static int sign(lua_State *L, aci_scheme scheme) {
     aci_view key = aci_crypto_view(L, 1), data = aci_crypto_view(L, 2);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (!aci_rsa_sign(scheme, key, data, &own->first, own->error)) {
         return aci_fail(L, "invalid", "InvalidKey", own->error);
@@ -116,7 +107,7 @@ static void set_base64url(lua_State *L, const char *field, const aci_blob *blob)
 /* crypto.public_jwk(pem) -> {kty = "RSA", n =, e =} | nil, err */
 static int crypto_public_jwk(lua_State *L) {
     aci_view key = aci_crypto_view(L, 1);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (!aci_rsa_public(key, &own->first, &own->second, own->error)) {
         return aci_fail(L, "invalid", "InvalidKey", own->error);
@@ -157,7 +148,7 @@ static int crypto_ca(lua_State *L) {
     const char *name = aci_opt_string(L, 1, "name", NULL);
     luaL_argcheck(L, name, 1, "'name' is missing");
     long days = read_days(L, 365);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (aci_identity_ca(&own->identity, name, days, own->error) != 0) {
         return aci_fail(L, "invalid", NULL, own->error);
@@ -175,7 +166,7 @@ static int crypto_login_certificate(lua_State *L) {
     luaL_argcheck(L, name, 1, "'name' is missing");
     long days = read_days(L, 365);
     time_t from = (time_t)aci_opt_integer(L, 1, "from", (lua_Integer)time(NULL));
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (aci_identity_login(&own->identity, name, from, days, own->error) != 0) {
         return aci_fail(L, "invalid", NULL, own->error);
@@ -222,7 +213,7 @@ static int crypto_certificate(lua_State *L) {
     read_authority(L, &certificate, &key);
     const char *const *names = read_names(L, &count);
     long days = read_days(L, 90);
-    holdings *own = hold(L);
+    holdings *own = aci_crypto_hold(L, sizeof(holdings), holdings_free);
 
     if (aci_identity_parse(&own->authority, certificate.bytes, certificate.length, key.bytes,
                            key.length, own->error) != 0 ||

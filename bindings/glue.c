@@ -102,59 +102,56 @@ void aci_options_check(lua_State *L, int index, const char *const *names) {
 }
 
 /* Pushes the option; false (and nothing pushed) when it is missing. */
-static bool get_option(lua_State *L, int index, const char *key) {
-    if (lua_getfield(L, index, key) != LUA_TNIL)
-        return true;
-    lua_pop(L, 1);
-    return false;
-}
-
 static void wrong_type(lua_State *L, const char *key, const char *expected) {
     luaL_error(L, "option '%s' must be a %s, got a %s", key, expected, luaL_typename(L, -1));
 }
 
+/* Pushes an option; false, with nothing pushed, where it is not there. Raises for another type. */
+static bool get_option(lua_State *L, int index, const char *key, int type, const char *expected) {
+    int found = lua_getfield(L, index, key);
+    if (found == LUA_TNIL)
+        lua_pop(L, 1);
+    else if (found != type)
+        wrong_type(L, key, expected);
+    return found != LUA_TNIL;
+}
+
 const char *aci_opt_string(lua_State *L, int index, const char *key, const char *otherwise) {
-    const char *value;
-    if (!get_option(L, index, key))
-        return otherwise;
-    if (lua_type(L, -1) != LUA_TSTRING)
-        wrong_type(L, key, "string");
-    value = lua_tostring(L, -1);
-    lua_pop(L, 1);
+    const char *value = otherwise;
+    if (get_option(L, index, key, LUA_TSTRING, "string")) {
+        value = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
     return value;
 }
 
 lua_Integer aci_opt_integer(lua_State *L, int index, const char *key, lua_Integer otherwise) {
-    lua_Integer value;
-    int ok;
-    if (!get_option(L, index, key))
-        return otherwise;
-    value = lua_tointegerx(L, -1, &ok);
-    if (!ok || lua_type(L, -1) != LUA_TNUMBER)
-        wrong_type(L, key, "whole number");
-    lua_pop(L, 1);
+    lua_Integer value = otherwise;
+    if (get_option(L, index, key, LUA_TNUMBER, "whole number")) {
+        int whole;
+        value = lua_tointegerx(L, -1, &whole);
+        if (!whole)
+            wrong_type(L, key, "whole number");
+        lua_pop(L, 1);
+    }
     return value;
 }
 
 lua_Number aci_opt_number(lua_State *L, int index, const char *key, lua_Number otherwise) {
-    lua_Number value;
-    if (!get_option(L, index, key))
-        return otherwise;
-    if (lua_type(L, -1) != LUA_TNUMBER)
-        wrong_type(L, key, "number");
-    value = lua_tonumber(L, -1);
-    lua_pop(L, 1);
+    lua_Number value = otherwise;
+    if (get_option(L, index, key, LUA_TNUMBER, "number")) {
+        value = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
     return value;
 }
 
 bool aci_opt_boolean(lua_State *L, int index, const char *key, bool otherwise) {
-    bool value;
-    if (!get_option(L, index, key))
-        return otherwise;
-    if (!lua_isboolean(L, -1))
-        wrong_type(L, key, "boolean");
-    value = lua_toboolean(L, -1);
-    lua_pop(L, 1);
+    bool value = otherwise;
+    if (get_option(L, index, key, LUA_TBOOLEAN, "boolean")) {
+        value = lua_toboolean(L, -1);
+        lua_pop(L, 1);
+    }
     return value;
 }
 

@@ -2,6 +2,7 @@
 #include "core/challenge.h"
 #include "core/fault.h"
 #include "core/retry.h"
+#include "core/encode.h"
 #include "core/url.h"
 #include "glue.h"
 #include "http.h"
@@ -59,7 +60,7 @@ static int http_unescape(lua_State *L) {
     const char *bytes = luaL_checklstring(L, 1, &length);
     luaL_Buffer buffer;
     char *out = luaL_buffinitsize(L, &buffer, length + 1);
-    luaL_pushresultsize(&buffer, aci_url_unescape(bytes, length, out));
+    luaL_pushresultsize(&buffer, aci_percent_read(bytes, length, out));
     return 1;
 }
 

@@ -4,6 +4,7 @@
  *    process.signal(pid, "TERM", begun)           -- never hits another that got the same pid */
 #include "bindings.h"
 #include "glue.h"
+#include "spawn_options.h"
 
 #include "core/launch.h"
 #include "core/processes.h"
@@ -22,19 +23,6 @@ static pid_t check_pid(lua_State *L, int index) {
     lua_Integer pid = luaL_checkinteger(L, index);
     luaL_argcheck(L, pid > 0 && pid <= INT_MAX, index, "not a process id");
     return (pid_t)pid;
-}
-
-/* "TERM", "SIGTERM", or a number. */
-static int check_signal(lua_State *L, int index) {
-    if (lua_isinteger(L, index)) {
-        lua_Integer number = lua_tointeger(L, index);
-        luaL_argcheck(L, number >= 0 && number < NSIG, index, "not a signal");
-        return (int)number;
-    }
-    const char *name = luaL_checkstring(L, index);
-    int number = aci_signal_number(name);
-    luaL_argcheck(L, number > 0, index, lua_pushfstring(L, "unknown signal '%s'", name));
-    return number;
 }
 
 /* -- this process and others ---------------------------------------------------------------------
@@ -82,7 +70,7 @@ static int process_start_time(lua_State *L) {
 /* process.signal(pid, name [, start_time]) -> true | nil, err */
 static int process_signal(lua_State *L) {
     pid_t pid = check_pid(L, 1);
-    int number = check_signal(L, 2);
+    int number = spawn_signal(L, 2);
     const char *begun = luaL_optstring(L, 3, NULL);
     int status = aci_process_signal(pid, number, begun);
     if (status == -ESRCH)
@@ -97,7 +85,7 @@ static int process_signal(lua_State *L) {
 /* process.signal_group(pid, name) -> true | nil, err: to the group that `pid` leads */
 static int process_signal_group(lua_State *L) {
     pid_t pid = check_pid(L, 1);
-    int number = check_signal(L, 2);
+    int number = spawn_signal(L, 2);
     luaL_argcheck(L, pid > 1, 1, "not a process group");
     if (kill(-pid, number) < 0) {
         const char *kind = errno == ESRCH ? "not_found" : "failed";

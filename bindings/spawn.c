@@ -96,19 +96,6 @@ static void push_signal(lua_State *L, int number) {
         lua_pushfstring(L, "%d", number);
 }
 
-/* "TERM", "SIGTERM", or a number. */
-static int check_signal(lua_State *L, int index) {
-    if (lua_isinteger(L, index)) {
-        lua_Integer number = lua_tointeger(L, index);
-        luaL_argcheck(L, number >= 0 && number < NSIG, index, "not a signal");
-        return (int)number;
-    }
-    const char *name = luaL_checkstring(L, index);
-    int number = aci_signal_number(name);
-    luaL_argcheck(L, number > 0, index, lua_pushfstring(L, "unknown signal '%s'", name));
-    return number;
-}
-
 /* -- methods of a process -----------------------------------------------------------------------
  */
 
@@ -143,7 +130,7 @@ static int proc_result(lua_State *L) {
 /* proc:kill([signal]) -> true | false if it had ended already | nil, err: to its whole group */
 static int proc_kill(lua_State *L) {
     proc *self = check_proc(L);
-    int number = lua_isnoneornil(L, 2) ? SIGTERM : check_signal(L, 2);
+    int number = lua_isnoneornil(L, 2) ? SIGTERM : spawn_signal(L, 2);
     int status = aci_child_signal(self->child, number);
     if (status < 0 && status != -ESRCH)
         return aci_fail_errno(L, "cannot signal", "the process", -status);

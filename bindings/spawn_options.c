@@ -1,6 +1,7 @@
 #include "spawn_options.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "glue.h"
@@ -221,4 +222,16 @@ int spawn_fill_streams(lua_State *L, int options, aci_launch *launch) {
         status = aci_launch_bytes(launch, 0, bytes, length);
     }
     return status;
+}
+
+int spawn_signal(lua_State *L, int index) {
+    if (lua_isinteger(L, index)) {
+        lua_Integer number = lua_tointeger(L, index);
+        luaL_argcheck(L, number >= 0 && number < NSIG, index, "not a signal");
+        return (int)number;
+    }
+    const char *name = luaL_checkstring(L, index);
+    int number = aci_signal_number(name);
+    luaL_argcheck(L, number > 0, index, lua_pushfstring(L, "unknown signal '%s'", name));
+    return number;
 }

@@ -18,4 +18,7 @@ void spawn_fill(lua_State *L, int options, aci_launch *launch);
 /* Opens its streams; 0 or a negative errno with failed_at set: a file may be impossible to open. */
 int spawn_fill_streams(lua_State *L, int options, aci_launch *launch);
 
+/* The signal at an argument: "TERM", "SIGTERM", or a number. Raises for all else. */
+int spawn_signal(lua_State *L, int index);
+
 #endif

@@ -31,29 +31,6 @@ size_t aci_url_escape(const char *text, size_t length, const char *keep, char *o
     return (size_t)(to - out);
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-size_t aci_url_unescape(const char *text, size_t length, char *out) {
-    char *to = out;
-    for (size_t i = 0; i < length; i++) {
-        bool coded = text[i] == '%' && i + 2 < length && hex_digit(text[i + 1]) >= 0 &&
-                     hex_digit(text[i + 2]) >= 0;
-        if (coded) {
-            *to++ = (char)(hex_digit(text[i + 1]) << 4 | hex_digit(text[i + 2]));
-            i += 2;
-        } else {
-            *to++ = text[i];
-        }
-    }
-    return (size_t)(to - out);
-}
-
 /* ---- parts ---- */
 
 static aci_url_part span(const char *from, const char *to) {

@@ -22,10 +22,6 @@ typedef struct aci_url {
  * `out` has room for 3 * length bytes; returns how many were written. */
 size_t aci_url_escape(const char *text, size_t length, const char *keep, char *out);
 
-/* Decodes %XX; a '%' without two hex digits stays as it is. `out` may be `text`. Returns the
- * length. */
-size_t aci_url_unescape(const char *text, size_t length, char *out);
-
 /* Parts of an absolute http or https URL. NULL when it is one, else what is wrong with it. */
 const char *aci_url_parse(const char *text, size_t length, aci_url *url);
 

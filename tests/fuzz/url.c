@@ -1,11 +1,12 @@
 /* Fuzzes what aci.http reads of others: URLs, Location, the lines of an answer's head, Retry-After,
  * challenges.
  * sources: bindings/core/url.c bindings/core/headers.c bindings/core/retry.c
- * sources: bindings/core/challenge.c
+ * sources: bindings/core/challenge.c bindings/core/encode.c
  *
  * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end,
  * challenges written anew are read as the same ones. */
 #include "../../bindings/core/challenge.h"
+#include "../../bindings/core/encode.h"
 #include "../../bindings/core/headers.h"
 #include "../../bindings/core/retry.h"
 #include "../../bindings/core/url.h"
@@ -41,7 +42,7 @@ static void check_url(const char *text, size_t length) {
 static void check_escape(const char *text, size_t length) {
     char *coded = malloc(length * 3 + 1);
     size_t n = aci_url_escape(text, length, "/", coded);
-    require(aci_url_unescape(coded, n, coded) == length && memcmp(coded, text, length) == 0);
+    require(aci_percent_read(coded, n, coded) == length && memcmp(coded, text, length) == 0);
     free(coded);
 }
 

@@ -1,39 +1,20 @@
 --- The official SDKs for JavaScript against the local cloud, pointed at it by `sim env` alone.
 local furnish = require "tests.support.furnish"
-local journey = require "tests.support.journey"
 local json    = require "aci.json"
 local peers   = require "tests.support.peers"
-local process = require "aci.process"
+local sdk     = require "tests.support.sdk"
 
 describe("the JavaScript SDKs", function()
-   local place, seen
-
-   setup(function()
-      local path = peers.path "js"
-      if not path then return end
-      place = journey.new()
+   local check = sdk("js", function(path, place, run)
       place:good { "sim", "start", "--clock", "0.001" }
       local made = furnish(place, "Microsoft.ContainerInstance")
       local environment = peers.environment(place.home, made.environment)
       environment.NODE_PATH = path .. "/node_modules"
-      local ran = assert(process.run { timeout = 120, env = environment, stdin = "null", args = {
-         path .. "/bin/node", "tests/journey/javascript_sdk.js", made.config.vault, made.config.storage_account,
-         made.config.group } })
-      assert(ran.code == 0, ran.stdout .. ran.stderr)
-      assert(not (ran.stdout .. ran.stderr):find(made.environment.SPEC_ACCOUNT_KEY, 1, true), "the key was printed")
-      seen = assert(json.decode(ran.stdout))
+      local seen, said = run { timeout = 120, env = environment, args = { path .. "/bin/node",
+         "tests/journey/javascript_sdk.js", made.config.vault, made.config.storage_account, made.config.group } }
+      assert(not said:find(made.environment.SPEC_ACCOUNT_KEY, 1, true), "the key was printed")
+      return seen
    end)
-   teardown(function()
-      if place then place:close() end
-   end)
-
-   local function check(name, part, body)
-      it(name, function()
-         if not seen then pending "vendor/peers js installs the SDKs" return end
-         assert.is_nil(seen[part].failed)
-         body(seen[part])
-      end)
-   end
 
    check("log in with a secret, and are told of a wrong one", "login", function(s)
       assert.same({ true, { "AuthenticationRequiredError", true } }, { s.lasting, s.refusal })

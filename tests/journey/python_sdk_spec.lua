@@ -2,43 +2,20 @@
 -- those they would send to Azure, and what they make of the answers is theirs.
 local fs      = require "aci.fs"
 local furnish = require "tests.support.furnish"
-local journey = require "tests.support.journey"
-local json    = require "aci.json"
 local peers   = require "tests.support.peers"
-local process = require "aci.process"
+local sdk     = require "tests.support.sdk"
 local task    = require "aci.task"
 
 describe("the Python SDKs", function()
-   local place, seen
-
-   local function run_python(path, environment, config, key)
-      local ran = assert(process.run { timeout = 300, env = environment, args = { path .. "/bin/python",
-         "tests/journey/python_sdk.py", config.vault, config.storage_account } })
-      assert(ran.code == 0, ran.stderr)
-      assert(not (ran.stdout .. ran.stderr):find(key, 1, true), "the key was printed")
-      return assert(json.decode(ran.stdout))
-   end
-
-   setup(function()
-      local path = peers.path "p2"
-      if not path then return end
-      place = journey.new()
+   local check, place = sdk("p2", function(path, place, run)
       local made = furnish(place)
       local environment = peers.environment(place.home .. "/prefect", made.environment)
       task.sleep(1)
-      seen = run_python(path, environment, made.config, environment.SPEC_ACCOUNT_KEY)
+      local seen, said = run { timeout = 300, env = environment, args = { path .. "/bin/python",
+         "tests/journey/python_sdk.py", made.config.vault, made.config.storage_account } }
+      assert(not said:find(environment.SPEC_ACCOUNT_KEY, 1, true), "the key was printed")
+      return seen
    end)
-   teardown(function()
-      if place then place:close() end
-   end)
-
-   local function check(name, part, body)
-      it(name, function()
-         if not seen then pending "vendor/peers p2 installs the SDKs" return end
-         assert.is_nil(seen[part].failed)
-         body(seen[part])
-      end)
-   end
 
    check("set and get secrets with DefaultAzureCredential", "secrets", function(s)
       assert.same({ "s3cret", "s3cret \u{e9}\u{65e5}\n", "s3cret" }, { s.made, s.latest, s.old })
@@ -120,7 +97,7 @@ describe("the Python SDKs", function()
    end)
 
    check("reach no host but those of the cloud", "secrets", function()
-      local text = fs.read(place.environment.ACIHOST_HOME .. "/cloud.log")
+      local text = fs.read(place().environment.ACIHOST_HOME .. "/cloud.log")
       assert.is_string(text)
       assert.is_nil(text:match "the proxy refused [^\n]*")
    end)

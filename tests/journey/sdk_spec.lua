@@ -1,9 +1,8 @@
 --- The official Python management SDKs on the local cloud, pointed at it by `sim env` alone; one of them runs
 -- inside a container group and reads a secret as the group's identity.
-local journey = require "tests.support.journey"
 local json    = require "aci.json"
 local peers   = require "tests.support.peers"
-local process = require "aci.process"
+local sdk     = require "tests.support.sdk"
 local tool    = require "tests.support.az"
 
 local SECRET = "only for the group"
@@ -16,32 +15,14 @@ local FAULTS = {
 }
 
 describe("the Python management SDKs", function()
-   local place, seen
-
-   setup(function()
-      local path = peers.path "p2"
-      if not path then return end
-      place = journey.new()
+   local check, place = sdk("p2", function(path, place, run)
       place:good { "sim", "start", "--clock", "0.001" }
       for _, fault in ipairs(FAULTS) do place:good { "sim", "fault", json.encode(fault) } end
       local environment = peers.environment(place.home .. "/prefect", tool.exported(place))
       environment.SPEC_SECRET = SECRET
-      local ran = assert(process.run { timeout = 180, env = environment, stdin = "null",
+      return (run { timeout = 180, env = environment,
          args = { path .. "/bin/python", "tests/journey/python_management.py", "sdk-journey" } })
-      assert(ran.code == 0, ran.stderr)
-      seen = assert(json.decode(ran.stdout))
    end)
-   teardown(function()
-      if place then place:close() end
-   end)
-
-   local function check(name, part, body)
-      it(name, function()
-         if not seen then pending "vendor/peers p2 installs the SDKs" return end
-         assert.is_nil(seen[part].failed)
-         body(seen[part])
-      end)
-   end
 
    check("make, change, list and delete resource groups", "groups", function(s)
       assert.same({ { true, "northeurope", "Succeeded", { a = "b" } }, { c = "d" }, { true, false }, { "sdk" } },
@@ -55,7 +36,7 @@ describe("the Python management SDKs", function()
       assert.same({ "throttled", "dropped", "lost", "broken" }, { s.throttled, s.dropped, s.lost, s.broken })
       assert.same({ "HttpResponseError", 429, "TooManyRequests" }, s.too_often)
       local statuses = {}
-      for _, request in ipairs(place:writes()) do
+      for _, request in ipairs(place():writes()) do
          local name = request.method == "PUT" and request.path:match "/resourcegroups/(%l+)$"
          if name then statuses[name] = ("%s %d"):format(statuses[name] or "", request.status) end
       end

@@ -1,8 +1,8 @@
 --- Whole commands as a user types them, each spec on a local cloud of its own.
+local eventually = require "tests.support.eventually"
 local fs      = require "aci.fs"
 local json    = require "aci.json"
 local process = require "aci.process"
-local task    = require "aci.task"
 
 local journey = {}
 
@@ -88,12 +88,7 @@ end
 
 --- Calls f until it gives a true value; at most `seconds`.
 function journey.eventually(seconds, f)
-   for _ = 1, seconds * 10 do
-      local value = f()
-      if value then return value end
-      task.sleep(0.1)
-   end
-   error("it did not happen within " .. seconds .. " s", 2)
+   return eventually(("within %d s"):format(seconds), f, seconds)
 end
 
 --- Stops the cloud and removes everything.

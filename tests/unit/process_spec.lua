@@ -1,4 +1,5 @@
 local clock = require "aci.clock"
+local eventually = require "tests.support.eventually"
 local errors = require "aci.error"
 local fs = require "aci.fs"
 local process = require "aci.process"
@@ -13,17 +14,6 @@ end
 
 local function run(script, options)
    return assert(process.run(sh(script, options)))
-end
-
--- Asks again and again, for what another process does in its own time.
-local function eventually(what, f)
-   local deadline = clock.monotonic() + 5
-   while clock.monotonic() < deadline do
-      local value = f()
-      if value then return value end
-      task.sleep(0.01)
-   end
-   error("never: " .. what, 2)
 end
 
 local function ended(pid)

@@ -4,6 +4,7 @@ local blob    = require "aci.blob"
 local config_ = require "aci.config"
 local cloud   = require "tests.support.cloud"
 local crypto  = require "aci.crypto"
+local eventually = require "tests.support.eventually"
 local fs      = require "aci.fs"
 local process = require "aci.process"
 local task    = require "aci.task"
@@ -47,14 +48,6 @@ describe("the bytes of blobs", function()
       return fs.list(home .. "/blobs")
    end
 
-   local function eventually(f)
-      for _ = 1, 100 do
-         if f() then return true end
-         task.sleep(0.05)
-      end
-      return false
-   end
-
    it("pass through in a bounded amount of memory", function()
       local path, piece = folder .. "/large", crypto.random(MIB)
       for _ = 1, 40 do assert(fs.append(path, piece)) end
@@ -88,9 +81,9 @@ describe("the bytes of blobs", function()
    it("go when nothing needs them", function()
       store:put("box", "a", "1")
       store:put("box", "a", "2")
-      assert.is_true(eventually(function() return #stored() == 1 end))
+      eventually("one file is left", function() return #stored() == 1 end)
       store:delete_container "box"
-      assert.is_true(eventually(function() return #stored() == 0 end))
+      eventually("no file is left", function() return #stored() == 0 end)
    end)
 
    it("refused, are not kept", function()

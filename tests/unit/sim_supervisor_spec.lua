@@ -1,20 +1,10 @@
 -- The supervisor of a container group at its awkward moments: asked to end before it has begun, while a
 -- container waits to be started again, and looked at while it starts.
-local clock = require "aci.clock"
+local eventually = require "tests.support.eventually"
 local fs = require "aci.fs"
 local groupfiles = require "sim.groupfiles"
 local process = require "aci.process"
 local task = require "aci.task"
-
-local function eventually(what, f)
-   local deadline = clock.monotonic() + 8
-   while clock.monotonic() < deadline do
-      local value = f()
-      if value then return value end
-      task.sleep(0.01)
-   end
-   error("never: " .. what, 2)
-end
 
 describe("the supervisor of a group", function()
    local folder, proc

@@ -1,9 +1,8 @@
 -- What the local cloud's supervisors are made of, together: a detached process that owns a container,
 -- survives its starter, and leaves a record of the end and nobody behind.
-local clock = require "aci.clock"
+local eventually = require "tests.support.eventually"
 local fs = require "aci.fs"
 local process = require "aci.process"
-local task = require "aci.task"
 
 local SUPERVISOR = [[
    local fs, process, task = require "aci.fs", require "aci.process", require "aci.task"
@@ -34,16 +33,6 @@ local STARTER = [[
    io.stdout:flush()
    task.sleep(30)
 ]]
-
-local function eventually(what, f)
-   local deadline = clock.monotonic() + 8
-   while clock.monotonic() < deadline do
-      local value = f()
-      if value then return value end
-      task.sleep(0.01)
-   end
-   error("never: " .. what, 2)
-end
 
 describe("a supervisor", function()
    local top
