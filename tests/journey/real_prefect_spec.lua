@@ -5,6 +5,7 @@ local fs      = require "aci.fs"
 local json    = require "aci.json"
 local process = require "aci.process"
 local prefect = require "aci.prefect"
+local secret  = require "aci.secret"
 local outcome = require "tests.support.outcome"
 local peers   = require "tests.support.peers"
 
@@ -48,11 +49,13 @@ print(json.dumps({"secret": len(sp.client_secret.get_secret_value()), "client": 
     "store": store.connection_string.get_secret_value().split(";")[0]}))
 ]]
 
+-- Prefect 3 asks for a password and for CSRF tokens here.
 local MAJORS = {
    { peer = "p2", name = "Prefect 2.20.25", number = 2, image = "docker.io/prefecthq/prefect:2.20.25-python3.11",
       load = LOAD2, store = "az://flows", ends = "/opt/prefect/entrypoint.sh python -m prefect.engine" },
    { peer = "p3", name = "Prefect 3.8.8", number = 3, image = "docker.io/prefecthq/prefect:3.8.8-python3.11",
-      load = LOAD3, store = "DefaultEndpointsProtocol=https",
+      load = LOAD3, store = "DefaultEndpointsProtocol=https", auth = "admin:pa55word",
+      settings = { PREFECT_SERVER_API_AUTH_STRING = "admin:pa55word", PREFECT_SERVER_CSRF_PROTECTION_ENABLED = "true" },
       ends = "/opt/prefect/entrypoint.sh prefect flow-run execute" },
 }
 
@@ -62,9 +65,9 @@ for _, major in ipairs(MAJORS) do
 
       setup(function()
          if not peers.path(major.peer) then return end
-         server = peers.prefect(major.peer)
+         server = peers.prefect(major.peer, major.settings)
          home = assert(fs.tempdir "acihost-journey-")
-         api = prefect.connect { prefect_url = server.url }
+         api = prefect.connect { prefect_url = server.url, prefect_auth = major.auth and secret.new(major.auth) }
       end)
 
       local language
@@ -72,7 +75,7 @@ for _, major in ipairs(MAJORS) do
       local function acihost(...)
          local ran = assert(process.run { args = { process.self(), ... }, timeout = 120,
             env = peers.environment(home .. "/prefect", { ACIHOST_HOME = home, PREFECT_API_URL = server.url,
-               ACIHOST_FLOW_LANGUAGE = language }) })
+               PREFECT_API_AUTH_STRING = major.auth, ACIHOST_FLOW_LANGUAGE = language }) })
          return ran.code, ran.stdout, ran.stderr
       end
 
@@ -100,7 +103,8 @@ for _, major in ipairs(MAJORS) do
 
       check("is loaded by the Python client with the right values", function()
          local code, out, err = peers.python(peers.path(major.peer), major.load,
-            peers.environment(home .. "/python", { PREFECT_API_URL = server.url }))
+            peers.environment(home .. "/python", { PREFECT_API_URL = server.url,
+               PREFECT_API_AUTH_STRING = major.auth }))
          assert(code == 0, err)
          local found = assert(json.decode(out:match "[^\n]*\n$"))
          assert.is_true(found.same)
