@@ -5,6 +5,7 @@ local prefect  = require "aci.prefect"
 local checksum = require "aci.prefect.checksum"
 local differ   = require "aci.prefect.differ"
 local schemas  = require "aci.prefect.schemas"
+local task     = require "aci.task"
 
 --- A transport that gives the answers of a list, the last one again and again, and keeps the requests.
 local function scripted(answers)
@@ -31,6 +32,24 @@ local function refusal(f, ...)
    assert.is_true(errors.is(err), tostring(err))
    return err
 end
+
+describe("aci.prefect's logger", function()
+   it("loses nothing when it is flushed while a batch is on its way", function()
+      local kept = {}
+      local slow = { request = function(_, options)
+         task.sleep(0.4)
+         for _, entry in ipairs(options.json) do kept[#kept + 1] = entry.message end
+         return { status = 201, headers = {}, body = "" }
+      end }
+      local logger = prefect.connect({ prefect_url = "http://127.0.0.1:4200/api", prefect_http = slow }):logger()
+      logger:info "one"
+      task.sleep(2.2)
+      assert.same({}, kept)
+      logger:info "two"
+      assert.is_true(logger:flush())
+      assert.same({ "one", "two" }, kept)
+   end)
+end)
 
 describe("aci.prefect's requests", function()
    local busy = { status = 503, body = '{"exception_message":"Service Unavailable"}' }

@@ -37,15 +37,16 @@ function Field:run(...)
    return ran.stdout
 end
 
---- What a container runs: it marks its start first.
+--- What a container runs: a script that marks its start first.
 local function commands(self)
    local here = assert(fs.realpath "scripts")
-   local started = ('echo start >> "%s/$PREFECT__FLOW_RUN_ID"; '):format(self.marks)
+   local started = ('echo start >> "%s/$PREFECT__FLOW_RUN_ID"\n'):format(self.marks)
    -- acihost exits 0 however the flow ended; the kind that does not is told by its mark
-   local work = started .. ('"%s" "%s/execute.lua"; code=$?; '):format(process.self(), here)
-      .. ('grep -qx late "%s/$PREFECT__FLOW_RUN_ID" && exit 5; exit $code'):format(self.marks)
-   return { work = { "-c", work },
-      hung = { "-c", started .. "trap '' TERM; echo deaf; while :; do sleep 1; done" } }
+   local work = ('"%s" "%s/execute.lua"\ncode=$?\ngrep -qx late "%s/$PREFECT__FLOW_RUN_ID" && exit 5\nexit $code\n')
+      :format(process.self(), here, self.marks)
+   assert(fs.write(self.home .. "/work.sh", started .. work))
+   assert(fs.write(self.home .. "/hung.sh", started .. "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n"))
+   return { work = { self.home .. "/work.sh" }, hung = { self.home .. "/hung.sh" } }
 end
 
 --- Opens the field. `options`: prefect ("2" or "3"), clock (Azure's seconds times this), limit
@@ -56,6 +57,7 @@ function field.open(options)
    assert(fs.mkdir(self.marks))
    assert(fs.mkdir(home .. "/code"))
    assert(fs.write(home .. "/code/flow.lua", ("local MARKS = %q\n"):format(self.marks) .. kinds.FLOW))
+   self.environment.ACIHOST_PREFECT = options.prefect
    self:run("sim", "start", "--prefect", options.prefect, "--clock", tostring(options.clock))
    self:run("setup", "--yes")
    local settings = config.load({ home = home .. "/state" }, { environment = {}, file = false })

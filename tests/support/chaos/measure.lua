@@ -5,7 +5,8 @@ local measure = {}
 local OK = { [200] = true, [201] = true }
 
 --- The container groups that were created, and written over, for each run: the answers to PUT, also those
--- that were lost on their way. A group's name holds the beginning of its run's id.
+-- that were lost on their way. A group's name ends with its run's id, whole or the first ten digits of it (then
+-- the ids are random).
 function measure.creates(requests, runs)
    local by_name = {}
    for _, request in ipairs(requests) do
@@ -19,8 +20,9 @@ function measure.creates(requests, runs)
    end
    for _, run in ipairs(runs) do
       run.creates, run.rewrites = 0, 0
+      local whole, first = "-" .. run.id, "-" .. run.id:gsub("-", ""):sub(1, 10)
       for name, counts in pairs(by_name) do
-         if name:gsub("-", ""):find(run.id:gsub("-", ""):sub(1, 10), 1, true) then
+         if name:sub(-#whole) == whole or name:sub(-#first) == first then
             run.creates, run.rewrites = run.creates + counts[201], run.rewrites + counts[200]
          end
       end

@@ -1,7 +1,7 @@
 --- The field on Prefect 2: deployments of a work queue, their infrastructure in the block that setup.lua made.
 local prefect = require "aci.prefect"
 
-local two = { worker = { "-q", "chaos" } }
+local two = { worker = { "-q", "chaos", "--stream" } }
 
 local JOB = "azure-container-instance-job"
 

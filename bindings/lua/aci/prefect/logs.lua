@@ -37,7 +37,10 @@ local function later(self)
    if self.timer and not self.timer:done() then return end
    self.timer = task.spawn(function()
       task.sleep(FLUSH_AFTER)
-      self:send()
+      self.sending = true -- from here on it may be waited for, not cancelled: it holds the entries
+      local ok = self:send()
+      self.sending = false
+      return ok
    end)
 end
 
@@ -81,10 +84,12 @@ end
 
 --- Sends what is pending now; call it before the run's last state.
 function Logger:flush()
-   local root = self.root or self
-   if root.timer then root.timer:cancel() end
+   local root, before = self.root or self, true
+   local timer = root.timer
    root.timer = nil
-   return root:send()
+   if timer and root.sending then before = timer:wait()
+   elseif timer then timer:cancel() end
+   return root:send() and before
 end
 
 --- All log entries of a run, oldest first.

@@ -148,6 +148,19 @@ local function is_orphan(self, found, run)
    return found.tags["acihost-prefect"] == self.mark
 end
 
+-- A run that ended while nobody watched: its output is still in its group, and is copied before that goes.
+local function take_last_output(self, found, run)
+   if not run or removing.kept_until(found) then return false end
+   local ok, held = pcall(locate, self, run)
+   if not ok then
+      if patience.passes(held) then error(held, 0) end
+      return false
+   end
+   if not held.stream or held.group:lower() ~= found.id:lower() then return false end
+   take_over(self, held, found)
+   return true
+end
+
 local function sweep_group(self, place, found, run, alive)
    local held = { name = found.tags["prefect-flow-run"], azure = place.azure, place = place, group = found.id,
       container = found.name }
@@ -156,6 +169,7 @@ local function sweep_group(self, place, found, run, alive)
    local mine, kept = owner == self.name, removing.kept_until(found)
    if not mine and owner and not is_free(self, alive, owner, key) then return end
    if not mine and not kept and seen_for(self, key) < self.grace then return end
+   if take_last_output(self, found, run) then return end
    self.say("%s: group %s is removed: %s", run and run.name or held.name, found.name,
       kept and "it was kept long enough" or "its run is over")
    removing.later(self, held)
