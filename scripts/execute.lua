@@ -66,8 +66,9 @@ end
 local function crash_at_sigterm()
    local signal <close> = task.signal "TERM"
    task.wait(signal)
-   pcall(api.set_run_state, api, run_id, { type = "CRASHED", name = "Crashed",
-      message = "Execution was aborted by a termination signal." })
+   local state = { type = "CRASHED", name = "Crashed", message = "Execution was aborted by a termination signal." }
+   pcall(api.set_run_state, api, run_id, state)
+   engine.abort(10, state)
    os.exit(143)
 end
 
@@ -94,6 +95,7 @@ local function main()
    logger:flush()
    local state, why = engine.run_flow({ api = api, config = settings, run = run, echo = echo,
       version = version, schema = schema }, flow)
+   if why == "aborted" then task.sleep(60) end -- crash_at_sigterm ends the process
    echo("info", state and ("Finished: " .. state.name) or ("Stopped: " .. tostring(why)))
 end
 

@@ -125,6 +125,28 @@ describe("a flow run of Prefect 3", function()
       assert.equal("CRASHED", here.api:task_runs(here.run.id)[1].state_type)
    end)
 
+   it("tells of its tasks as crashed, and sends its log, when the process is told to end", function()
+      local long = flow.task { name = "long", function()
+         flow.logger():info "begun"
+         task.sleep(20)
+      end }
+      task.spawn(function()
+         task.sleep(0.05)
+         local state = { type = "CRASHED", name = "Crashed", message = "told to end" }
+         here.api:set_run_state(here.run.id, state)
+         engine.abort(5, state)
+      end)
+      local state, why = here.go(flow.flow { name = "F", function() long() end })
+      assert.same({ nil, "aborted" }, { state, why })
+      require("tests.support.peers").wait_until("the end", 5, function()
+         return table.concat(here.messages(), "\n"):find "Finished in state Crashed" ~= nil
+      end)
+      assert.equal("CRASHED", here.api:run(here.run.id).state_type)
+      assert.equal("CRASHED", here.api:task_runs(here.run.id)[1].state_type)
+      local said = table.concat(here.messages(), "\n")
+      assert.truthy(said:find("20 begun\n40 Crash detected! Execution was aborted", 1, true), said)
+   end)
+
    it("sends a heartbeat before anything else", function()
       here.go(flow.flow { name = "F", function() end })
       local found = here.api:request("POST", "/events/filter", { json = {

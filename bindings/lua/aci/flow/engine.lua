@@ -121,6 +121,7 @@ local function supervise(run, given)
    local worker <close> = task.spawn(function()
       return select(2, attempt.run(run, conclude(run), given))
    end)
+   run.worker = worker
    local watcher <close> = task.spawn(watch, run, worker)
    local heart <close> = task.spawn(run.events and beat or function() end, run) -- luacheck: ignore
    local ok, state = pcall(worker.wait, worker)
@@ -166,6 +167,24 @@ local function close(run)
    run.logger:flush()
 end
 
+-- The flow run that this process is running.
+local going
+
+--- Ends the flow run that is going on, because the process is told to end: its tasks are told of as crashed, and
+-- what was logged is sent. The flow run's own state is the caller's.
+-- @param seconds at most so long
+function engine.abort(seconds, state)
+   local run = going
+   if not run or not run.worker then return end
+   run.aborted = true
+   run.worker:cancel()
+   pcall(task.timeout, seconds, function()
+      task.wait(run.worker)
+      run.words.crashed(run, state)
+      close(run)
+   end)
+end
+
 --- The parameters with the schema's defaults; a run whose parameters the schema refuses has failed.
 local function checked(run, options)
    local given, problems = parameters.check(options.schema, options.run.parameters)
@@ -187,10 +206,13 @@ function engine.run_flow(options, declared)
    run.api:patch_run(run.id, { flow_version = options.version,
       empirical_policy = { retries = declared.retries, retry_delay = declared.retry_delay } })
    context.set_root(run)
+   going = run
    local given, state = checked(run, options)
    local ok = true
    if given then ok, state = pcall(supervise, run, given) end
    context.set_root(nil)
+   going = nil
+   if run.aborted then return nil, "aborted" end
    if given and ok and state then
       run.words.finished(run, state)
       run.words.ended(run, state)
