@@ -62,12 +62,20 @@ local function load(run, logger, folder)
       crypto.hex(crypto.md5(fs.read(file) or "")), deployment.parameter_openapi_schema
 end
 
---- Being stopped from outside is a crash: the run must not stay "Running".
+local CANCELLED = { CANCELLING = true, CANCELLED = true }
+
+--- Being stopped from outside is a crash: the run must not stay "Running". One that is cancelled is the worker's,
+-- who ends this process for it.
 local function crash_at_sigterm()
    local signal <close> = task.signal "TERM"
    task.wait(signal)
    local state = { type = "CRASHED", name = "Crashed", message = "Execution was aborted by a termination signal." }
-   pcall(api.set_run_state, api, run_id, state)
+   local known, now = pcall(api.run, api, run_id)
+   if known and now and CANCELLED[now.state_type] then
+      state = now.state
+   else
+      pcall(api.set_run_state, api, run_id, state)
+   end
    engine.abort(10, state)
    os.exit(143)
 end

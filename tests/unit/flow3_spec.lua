@@ -147,6 +147,19 @@ describe("a flow run of Prefect 3", function()
       assert.truthy(said:find("20 begun\n40 Crash detected! Execution was aborted", 1, true), said)
    end)
 
+   it("says that it was cancelled when the process is told to end for that", function()
+      task.spawn(function()
+         task.sleep(0.05)
+         engine.abort(5, { type = "CANCELLING", name = "Cancelling" })
+      end)
+      local _, why = here.go(flow.flow { name = "F", function() task.sleep(20) end })
+      assert.equal("aborted", why)
+      require("tests.support.peers").wait_until("the end", 5, function()
+         return table.concat(here.messages(), "\n"):find "Finished in state Cancelled" ~= nil
+      end)
+      assert.is_nil(table.concat(here.messages(), "\n"):find("Crash", 1, true))
+   end)
+
    it("sends a heartbeat before anything else", function()
       here.go(flow.flow { name = "F", function() end })
       local found = here.api:request("POST", "/events/filter", { json = {

@@ -173,6 +173,7 @@ local going
 --- Ends the flow run that is going on, because the process is told to end: its tasks are told of as crashed, and
 -- what was logged is sent. The flow run's own state is the caller's.
 -- @param seconds at most so long
+-- @param state the flow run's: crashed, or somebody cancels it
 function engine.abort(seconds, state)
    local run = going
    if not run or not run.worker then return end
@@ -180,7 +181,7 @@ function engine.abort(seconds, state)
    run.worker:cancel()
    pcall(task.timeout, seconds, function()
       task.wait(run.worker)
-      run.words.crashed(run, state)
+      if state.type == "CRASHED" then run.words.crashed(run, state) else run.words.stopped(run) end
       close(run)
    end)
 end
