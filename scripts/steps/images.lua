@@ -14,9 +14,10 @@ local public = {
 -- With newer ones Prefect 2.20.25 starts, but its tasks crash; prefect-azure 0.4.13 does not import.
 local packages = {
    [2] = "prefect-azure==0.3.11 adlfs==2026.8.0 anyio==4.9.0 azure-mgmt-resource==24.0.0 "
-      .. "azure-identity azure-keyvault-secrets",
-   [3] = "prefect-azure==0.4.13 azure-mgmt-resource==24.0.0 azure-storage-blob==12.31.1 "
-      .. "azure-identity azure-keyvault-secrets",
+      .. "azure-mgmt-containerinstance==10.1.0 azure-storage-blob==12.31.1 azure-identity==1.27.0 "
+      .. "azure-keyvault-secrets==4.12.0",
+   [3] = "prefect-azure==0.4.13 azure-mgmt-resource==24.0.0 azure-mgmt-containerinstance==10.1.0 "
+      .. "azure-storage-blob==12.31.1 azure-identity==1.27.0 azure-keyvault-secrets==4.12.0",
 }
 
 local function major(c)
