@@ -92,3 +92,21 @@ describe("setup.lua with a registry", function()
             .. "/providers/Microsoft.ContainerRegistry/registries"))))]] }, { ACIHOST_REGISTRY = "false" }))
    end)
 end)
+
+describe("setup.lua with a registry and Prefect 3", function()
+   it("has worker and jobs of the pool run from our image", function()
+      local here = journey.new { ACIHOST_REGISTRY = "specimages01", ACIHOST_PREFECT = "3" }
+      here:good { "setup" }
+      assert.truthy(here:good({ "setup" }):find "nothing to do")
+      assert.truthy(here:good({ "run", demo }):find "Completed")
+      assert.equal("specimages01.azurecr.io\t/usr/bin/acihost execute.lua\tacihost worker.lua --pool armaci\n",
+         (here:good { "-e", [[
+         local c = require "aci.setup".connect()
+         local variables = c.prefect:work_pool(c.config.work_pool).base_job_template.variables.properties
+         local agent = c.azure:get(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/"
+            .. c.config.agent).properties.containers[1].properties
+         print(variables.image_registry.default.registry_url, variables.entrypoint.default .. " "
+            .. variables.command.default, table.concat(agent.command, " "))]] }))
+      here:close()
+   end)
+end)

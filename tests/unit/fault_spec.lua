@@ -96,6 +96,18 @@ describe("aci.fault", function()
       assert.equal(5, error_.exit_code(err))
    end)
 
+   it("says a vault's ten lines in one sentence, and keeps them as a detail", function()
+      local err = fault.from(answer(403, { error = { code = "Forbidden", innererror = { code = "ForbiddenByRbac" },
+         message = "Caller is not authorized to perform action on resource.\r\nIf role assignments were changed "
+            .. "recently, please observe propagation time.\r\nCaller: appid=a-1;oid=o-1;iss=https://sts/x/\r\n"
+            .. "Action: 'Microsoft.KeyVault/vaults/secrets/getSecret/action'\r\nResource: '/subscriptions/s/"
+            .. "resourcegroups/g/providers/microsoft.keyvault/vaults/v/secrets/t'\r\nAssignment: (not found)\r\n" } }))
+      assert.equal("the caller (appid=a-1) may not Microsoft.KeyVault/vaults/secrets/getSecret/action on v/secrets/t",
+         err.message)
+      assert.matches("propagation time", err.details[1].message)
+      assert.matches("Key Vault Secrets User", err.advice)
+   end)
+
    it("advises about a deleted vault in the way of a new one", function()
       local err = fault.from(answer(409, { error = { code = "ConflictError",
          message = "A vault with the same name already exists in deleted state." } }))

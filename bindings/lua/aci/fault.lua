@@ -154,6 +154,16 @@ local function lines_folded(text)
    return (text:gsub("%s*[\r\n]+%s*", " "):gsub("%s+$", ""))
 end
 
+--- Key Vault's refusal says in ten lines who may not do what; a log has it many times. The whole of it stays in
+-- `details`.
+local function vault_refusal(message)
+   local who = message:match "^Caller is not authorized to perform action on resource.*Caller: ([^\r\n]*)"
+   local action, resource = message:match "Action: '([^']+)'", message:match "Resource: '([^']+)'"
+   if not (who and action and resource) then return nil end
+   return ("the caller (%s) may not %s on %s"):format(who:match "appid=[^;]+" or who, action,
+      resource:match "/vaults/(.+)$" or resource)
+end
+
 --- The error object for causes. `fields` gives status, method, url, request_id and may give kind,
 --- message (used in front of the cause's own) and advice.
 function fault.new(causes, fields)
@@ -162,6 +172,11 @@ function fault.new(causes, fields)
       or first.code or ("the service answered %s"):format(fields.status or "with a failure")
    local details = {}
    for i = 2, #causes do details[i - 1] = causes[i] end
+   local short = first.message and vault_refusal(first.message)
+   if short then
+      table.insert(details, 1, first)
+      message = short
+   end
    return error_.new {
       kind = fields.kind or fault.kind(fields.status, first.code, first.inner),
       code = first.inner or first.code, status = fields.status,

@@ -128,8 +128,10 @@ local function task_caught(run, outcome)
          retries, delay > 0 and ("%g second(s) from now"):format(delay) or "immediately"))
       return
    end
+   local trace = traced(run, outcome)
+   if trace:sub(1, #said + 1) == said .. "\n" then trace = trace:sub(#said + 2) end -- it was said just now
    run.logger:error(("Task run failed with exception: %s%s\n%s"):format(said,
-      retries > 0 and " - Retries are exhausted" or "", traced(run, outcome)))
+      retries > 0 and " - Retries are exhausted" or "", trace))
    if outcome.timed_out then run.logger:error(three.failed("Task", outcome, run).message) end
 end
 
