@@ -31,7 +31,12 @@ local function not_found()
       headers = { ["content-type"] = "text/plain; charset=utf-8" } }
 end
 
-function acr.missing() not_found() end
+-- Beside the distribution API there is Azure's own (/acr/v1), which is not played.
+function acr.missing(req)
+   if req.path:find "^/v2" or req.path:find "^/oauth2/" then not_found() end
+   refuse(501, "UNSUPPORTED", ("The local cloud does not implement %s %s on %s."):format(req.method, req.path,
+      req.host))
+end
 
 -- Names of repositories are lower case: parts of letters and digits, joined by . _ __ or dashes.
 local function is_repository(name)

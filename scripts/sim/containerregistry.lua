@@ -11,8 +11,8 @@ local taken    = require "sim.taken"
 local registries = provider { name = "containerregistry", namespace = "Microsoft.ContainerRegistry" }
 
 local TYPE = "Microsoft.ContainerRegistry/registries"
-local VERSIONS = { "2025-11-01", "2025-04-01", "2023-07-01", "2022-12-01", "2021-09-01", "2019-05-01", "2017-10-01",
-   "2017-03-01" }
+local VERSIONS = { "2026-09-01-preview", "2025-11-01", "2025-04-01", "2023-07-01", "2022-12-01", "2021-09-01",
+   "2019-05-01", "2017-10-01", "2017-03-01" }
 local SKUS = { basic = "Basic", standard = "Standard", premium = "Premium" }
 local CREATE = 10       -- of Azure's seconds
 
@@ -99,6 +99,16 @@ local function put(req, r)
    return 201, row.body, headers
 end
 
+local function patch(req, r)
+   local body, given = r.old.body, type(r.body.properties) == "table" and r.body.properties or {}
+   if type(r.body.tags) == "table" then body.tags = r.body.tags end
+   if type(given.adminUserEnabled) == "boolean" then body.properties.adminUserEnabled = given.adminUserEnabled end
+   body.properties.policies = merged(body.properties.policies, given.policies)
+   local sku = type(r.body.sku) == "table" and SKUS[tostring(r.body.sku.name):lower()]
+   if sku then body.sku = { name = sku, tier = sku } end
+   return 200, r:store(body).body, req and nil
+end
+
 local function list_credentials(req, r)
    local passwords = registries.passwords(req.state, r.old)
    refuse.unless(passwords, 400, "UnAuthorizedForCredentialOperations",
@@ -109,7 +119,7 @@ local function list_credentials(req, r)
       { name = "password2", value = passwords[2] } } }
 end
 
-registries:type("registries", { versions = VERSIONS, check = check, put = put,
+registries:type("registries", { versions = VERSIONS, check = check, put = put, patch = patch,
    removed = function(cloud, row) data.removed(cloud, row.name:lower()) end,
    actions = { ["POST listCredentials"] = { write = false, run = list_credentials } } })
 

@@ -1,5 +1,9 @@
 -- The optional registry: our own image pushed by the set-up, pulled by agent and jobs as the flows' identity.
+local az      = require "tests.support.az"
+local fs      = require "aci.fs"
 local journey = require "tests.support.journey"
+local peers   = require "tests.support.peers"
+local process = require "aci.process"
 
 local demo = "Key Vault Demo/Manual Deployment"
 
@@ -108,5 +112,54 @@ describe("setup.lua with a registry and Prefect 3", function()
          print(variables.image_registry.default.registry_url, variables.entrypoint.default .. " "
             .. variables.command.default, table.concat(agent.command, " "))]] }))
       here:close()
+   end)
+end)
+
+describe("the registry of the local cloud, to others' programs", function()
+   local here, environment
+   local host = "specimages02.azurecr.io"
+
+   setup(function()
+      here = journey.new { ACIHOST_REGISTRY = "specimages02" }
+      here:good { "setup" }
+      environment = az.exported(here)
+      environment.HOME, environment.PATH = here.home, os.getenv "PATH" -- skopeo remembers blobs there
+   end)
+   teardown(function() here:close() end)
+
+   local function skopeo(...)
+      local ran = assert(process.run { args = { "skopeo", "--insecure-policy", ... }, env = environment })
+      assert.equal(0, ran.code, ran.stderr)
+      return ran.stdout
+   end
+
+   it("is pulled from and pushed to by skopeo, unmodified", function()
+      if not peers.path "registry" then return pending "vendor/peers registry installs skopeo" end
+      local tag = here:good({ "-e", 'print((require "aci.image.own".fingerprint():sub(1, 16)))' }):gsub("%s", "")
+      local login = environment.AZURE_CLIENT_ID .. ":" .. environment.AZURE_CLIENT_SECRET
+      skopeo("copy", "--src-creds", login, ("docker://%s/acihost:%s"):format(host, tag),
+         "dir:" .. here.home .. "/back")
+      assert.matches("application/vnd%.oci%.image%.manifest", fs.read(here.home .. "/back/manifest.json"))
+      skopeo("copy", "--dest-creds", login, "dir:" .. here.home .. "/back", ("docker://%s/other/copy:1"):format(host))
+      assert.matches('"1"', skopeo("list-tags", "--creds", login, ("docker://%s/other/copy"):format(host)))
+      local ran = process.run { env = environment, args = { "skopeo", "--insecure-policy", "list-tags", "--creds",
+         environment.AZURE_CLIENT_ID .. ":wrong", ("docker://%s/other/copy"):format(host) }, stderr = "pipe" }
+      assert.not_equal(0, ran.code)
+   end)
+
+   it("is shown, logged in to, listed, made and deleted by az, unmodified", function()
+      local real = az.open(here, "az")
+      if not real then return pending "vendor/peers az installs it" end
+      real:login(environment.AZURE_CLIENT_ID, environment.AZURE_CLIENT_SECRET, environment.AZURE_TENANT_ID)
+      assert.same({ host, "Basic" }, real:json "acr show -n specimages02 --query [loginServer,sku.name]")
+      assert.equal("00000000-0000-0000-0000-000000000000",
+         real:json("acr login -n specimages02 --expose-token").username)
+      assert.equal("acihost", real:json("acr repository list -n specimages02")[1])
+      assert.is_false(real:json("acr check-name -n specimages02").nameAvailable)
+      assert.equal("Succeeded", real:json("acr create -n azmadethis -g aci-rg --sku Basic").provisioningState)
+      assert.is_true(real:json("acr update -n azmadethis --admin-enabled true").adminUserEnabled)
+      assert.equal("azmadethis", real:json("acr credential show -n azmadethis").username)
+      real:text "acr delete -n azmadethis -y"
+      assert.is_true(real:json("acr check-name -n azmadethis").nameAvailable)
    end)
 end)

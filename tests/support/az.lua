@@ -72,8 +72,8 @@ end
 
 --- Logs in as an application.
 function Az:login(client, password, tenant)
-   return self:json("login --service-principal --tenant " .. tenant, "--username", client, "--password",
-      password)
+   return self:json("login --service-principal --tenant " .. tenant, "--username", client,
+      "--password=" .. password) -- one that begins with "-" would be taken for an option
 end
 
 return az

@@ -81,6 +81,15 @@ describe("container registries of the local cloud", function()
       assert.same({ "pull", "push" }, actions(token.access_token))
    end)
 
+   it("change what a PATCH names, and nothing else", function()
+      local status, body = cloud:arm("PATCH", A .. "adminimages", V, { properties = { adminUserEnabled = false } })
+      assert.same({ 200, false, "Basic" }, { status, body.properties.adminUserEnabled, body.sku.name })
+      assert.equal(400, (cloud:arm("POST", A .. "adminimages/listCredentials", V)))
+      body = select(2, cloud:arm("PATCH", A .. "adminimages", V, { sku = { name = "premium" }, tags = { a = "b" } }))
+      assert.same({ "Premium", { a = "b" }, false }, { body.sku.tier, body.tags, body.properties.adminUserEnabled })
+      assert.equal(501, (cloud:request { url = HOST .. "/acr/v1/a/_tags" }))
+   end)
+
    it("answer nobody without a token, and say where one is got", function()
       local status, body, headers = cloud:request { url = HOST .. "/v2/" }
       assert.same({ 401, "UNAUTHORIZED", 'Bearer realm="https://ourimages.azurecr.io/oauth2/token",'
