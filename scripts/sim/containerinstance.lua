@@ -5,6 +5,7 @@ local fs         = require "aci.fs"
 local groupcheck = require "sim.groupcheck"
 local grouprun   = require "sim.grouprun"
 local groupview  = require "sim.groupview"
+local groupvolumes = require "sim.groupvolumes"
 local imagepull  = require "sim.imagepull"
 local logs       = require "sim.grouplogs"
 local provider   = require "sim.provider"
@@ -72,6 +73,7 @@ local function put(req, r)
    local properties = r.body.properties
    properties.provisioningState, properties.instanceView = nil, nil
    hide_secrets(req, r, properties)
+   groupvolumes.hide(properties)
    properties.ipAddress = address_of(properties)
    properties.initContainers = properties.initContainers or json.array {}
    properties.restartPolicy = properties.restartPolicy or "Always"
@@ -109,18 +111,37 @@ local function restart(req, r)
    return 204, nil, r:async(0, { version = OPERATION_VERSION })
 end
 
-local function show_logs(req, r)
-   local name, tail = req.params.container, req.query.tail
-   refuse.unless(tail == nil or tail:find "^%d+$", 400, "InvalidRequest", "The tail is not a number.")
-   local known = false
+local function check_container(req, r)
+   local name, known = req.params.container, false
    for _, container in ipairs(r.old.body.properties.containers) do known = known or container.name == name end
    refuse.unless(known, 404, "ContainerNotFound", ("Container '%s' not found in container group '%s'."):format(
       name, r.name))
+end
+
+-- exec and attach: what the service refuses is refused in its words. The session itself is a web socket, which
+-- the local cloud does not serve, and says so.
+local function open_session(req, r)
+   check_container(req, r)
+   local now = groupview.state(req.cloud, r.old)
+   refuse.when(now == "Stopped" or now == "Failed", 409, "ContainerGroupStopped",
+      ("Container Group '%s' in resource group '%s' is stopped."):format(r.name, r.group))
+   refuse(501, "NotImplemented", "The local cloud opens no sessions in containers (exec, attach): read the logs, "
+      .. "or look at the process itself, which runs on this machine.")
+end
+
+local function show_logs(req, r)
+   local name, tail = req.params.container, req.query.tail
+   refuse.unless(tail == nil or tail:find "^%d+$", 400, "InvalidRequest", "The tail is not a number.")
+   check_container(req, r)
    local text = logs.read(grouprun.folder(req.cloud, r.old), name, tonumber(tail), req.query.timestamps == "true")
    refuse.unless(text, 404, "ContainerLogNotAvailable", ("Log of container '%s' in container group '%s' is not "
       .. "available yet. Please check container 'InstanceView' for more information or retry later."):format(name,
       r.name))
    return 200, { content = text }
+end
+
+local function below_group(req)
+   return (req.path:gsub("/containers/[^/]+/%a+/*$", ""))
 end
 
 aci:type("containerGroups", {
@@ -129,7 +150,11 @@ aci:type("containerGroups", {
    actions = {
       ["POST start"] = { run = start }, ["POST stop"] = { run = stop }, ["POST restart"] = { run = restart },
       ["GET containers/:container/logs"] = { run = show_logs, action = "containers/logs/read",
-         scope = function(req) return (req.path:gsub("/containers/[^/]+/logs/*$", "")) end },
+         scope = below_group },
+      ["POST containers/:container/exec"] = { run = open_session, action = "containers/exec/action",
+         scope = below_group },
+      ["POST containers/:container/attach"] = { run = open_session, action = "containers/attach/action",
+         scope = below_group },
    },
 })
 

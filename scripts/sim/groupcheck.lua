@@ -1,5 +1,6 @@
 --- What Container Instances refuses in the body of a container group, in its own words where they are known.
 local json      = require "aci.json"
+local groupvolumes = require "sim.groupvolumes"
 local imagepull = require "sim.imagepull"
 local refuse    = require "sim.refuse"
 local runners   = require "sim.runners"
@@ -222,6 +223,7 @@ function groupcheck.run(req, r)
    check_address(properties, r.name)
    check_registries(r, properties)
    check_pulls(req, r, properties)
+   groupvolumes.check(properties, r.name)
 end
 
 --- Refuses a change of what cannot change on an existing group.

@@ -4,6 +4,7 @@ local crypto     = require "aci.crypto"
 local fs         = require "aci.fs"
 local process    = require "aci.process"
 local groupfiles = require "sim.groupfiles"
+local groupprobe = require "sim.groupprobe"
 local imagepull  = require "sim.imagepull"
 local runners    = require "sim.runners"
 local state      = require "sim.state"
@@ -103,6 +104,8 @@ local function list_spec(cloud, row, list, folder)
    local specs = {}
    for index, container in ipairs(list or {}) do
       specs[index] = container_spec(cloud, row, container, folder)
+      specs[index].liveness = groupprobe.spec(container.properties.livenessProbe,
+         function(real) return cloud:seconds(real) end)
    end
    return specs
 end

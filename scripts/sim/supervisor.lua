@@ -7,6 +7,7 @@ local fs         = require "aci.fs"
 local process    = require "aci.process"
 local task       = require "aci.task"
 local groupfiles = require "sim.groupfiles"
+local groupprobe = require "sim.groupprobe"
 
 local folder = arg[1]
 -- Who asks whether the group lives takes the lock for a moment: that is not another supervisor.
@@ -86,6 +87,15 @@ local function could_not_start(container, err)
    return { code = 127 }
 end
 
+--- Ends a container that does not answer its probe any more.
+local function end_container(proc)
+   proc:kill "TERM"
+   task.spawn(function()
+      task.sleep(spec.grace or 5)
+      proc:kill "KILL"
+   end)
+end
+
 --- Runs a container once; gives how it ended, nil when the group is to end.
 local function run_once(container)
    if stopping then return nil end
@@ -95,7 +105,9 @@ local function run_once(container)
       parent_death = "KILL" }
    if not proc then return could_not_start(container, err) end
    live[container] = proc
+   local probing = container.liveness and task.spawn(groupprobe.watch, container, function() end_container(proc) end)
    local result = proc:wait()
+   if probing then probing:cancel() end
    live[container] = nil
    ended(container, result)
    return result

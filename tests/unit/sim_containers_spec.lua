@@ -111,6 +111,120 @@ describe("container groups of the local cloud", function()
       assert.equal(204, (go("DELETE", groups .. "long")))
    end)
 
+   local function view_of(body, kind)
+      return body.properties[kind or "containers"][1].properties.instanceView
+   end
+
+   it("start again on failure only, where their policy is OnFailure", function()
+      local count = ("test -e $HOME/again && exit 0; touch $HOME/again; exit 7")
+      go("PUT", groups .. "onfailure", body_of { restartPolicy = "OnFailure", container = { command = {
+         "/bin/sh", "-c", count } } })
+      local view = view_of(until_state("onfailure", "Succeeded"))
+      assert.same({ 1, 7, 0 }, { view.restartCount, view.previousState.exitCode, view.currentState.exitCode })
+      go("DELETE", groups .. "onfailure")
+   end)
+
+   it("are pending until they start, tell their events in order, and can be started anew by restart", function()
+      local _, body = go("PUT", groups .. "events", body_of { container = { command = { "sleep", "100" } } })
+      assert.equal("Pending", body.properties.instanceView.state)
+      assert.is_nil(view_of(body))
+      body = until_state("events", "Running")
+      local names = {}
+      for _, event in ipairs(view_of(body).events) do names[#names + 1] = event.name end
+      assert.same({ "Pulling", "Pulled", "Started" }, names)
+      local began = view_of(body).currentState.startTime
+      local status, _, headers = go("POST", groups .. "events/restart")
+      assert.equal(204, status)
+      assert.truthy(headers["azure-asyncoperation"])
+      assert.not_equal(began, view_of(until_state("events", "Running")).currentState.startTime)
+      go("DELETE", groups .. "events")
+   end)
+
+   local function with_init(...)
+      local list = {}
+      for index, command in ipairs { ... } do
+         list[index] = { name = "init-" .. index, properties = { image = "alpine",
+            command = { "/bin/sh", "-c", command } } }
+      end
+      return body_of { initContainers = list, container = { command = { "/bin/sh", "-c", "cat $HOME/order" } } }
+   end
+
+   it("run their init containers one after the other, before the others", function()
+      go("PUT", groups .. "init", with_init("sleep 0.2; echo one >> $HOME/order", "echo two >> $HOME/order"))
+      local body = until_state("init", "Succeeded")
+      assert.equal("Completed", view_of(body, "initContainers").currentState.detailStatus)
+      assert.equal("one\ntwo\n", select(2, go("GET", groups .. "init/containers/main/logs")).content)
+      go("DELETE", groups .. "init")
+   end)
+
+   it("start nothing where an init container fails", function()
+      go("PUT", groups .. "badinit", with_init("exit 4", "echo two >> $HOME/order"))
+      local body = until_state("badinit", "Failed")
+      assert.equal(4, view_of(body, "initContainers").currentState.exitCode)
+      assert.is_nil(view_of(body))
+      assert.equal(404, (go("GET", groups .. "badinit/containers/main/logs")))
+      go("DELETE", groups .. "badinit")
+   end)
+
+   it("give the last lines of a log, and 16 KB of it once they have ended", function()
+      go("PUT", groups .. "log", body_of { container = { command = { "/bin/sh", "-c",
+         "i=0; while [ $i -lt 3000 ]; do i=$((i + 1)); echo line $i; done" } } })
+      until_state("log", "Succeeded")
+      local function content(query)
+         return select(2, go("GET", groups .. "log/containers/main/logs", nil, query)).content
+      end
+      assert.equal("line 2999\nline 3000\n", content "&tail=2")
+      local all = content()
+      assert.is_true(#all <= 16 * 1024 and #all > 8000)
+      assert.truthy(all:find "line 3000\n$")
+      assert.equal(400, (go("GET", groups .. "log/containers/main/logs", nil, "&tail=x")))
+      assert.equal(404, (go("GET", groups .. "log/containers/other/logs")))
+      go("DELETE", groups .. "log")
+   end)
+
+   it("are ended where their liveness probe fails, and start again by their policy", function()
+      go("PUT", groups .. "probed", body_of { restartPolicy = "Always", container = {
+         command = { "/bin/sh", "-c", "touch $HOME/well; sleep 0.4; rm $HOME/well; sleep 100" },
+         livenessProbe = { exec = { command = { "/bin/sh", "-c", "test -e $HOME/well" } }, periodSeconds = 10,
+            initialDelaySeconds = 10, failureThreshold = 2 } } })
+      local view
+      for _ = 1, 100 do
+         cloud.cloud:run_due()
+         view = view_of((select(2, go("GET", groups .. "probed"))))
+         if view and view.restartCount > 0 then break end
+         task.sleep(0.05)
+      end
+      assert.is_true(view.restartCount > 0)
+      assert.equal(143, view.previousState.exitCode)
+      go("DELETE", groups .. "probed")
+   end)
+
+   it("open no session: in the service's words where they are stopped, else in ours", function()
+      go("PUT", groups .. "shell", body_of { container = { command = { "sleep", "100" } } })
+      until_state("shell", "Running")
+      local command = { command = "/bin/sh", terminalSize = { rows = 24, cols = 80 } }
+      local status, body = go("POST", groups .. "shell/containers/main/exec", command)
+      assert.same({ 501, "NotImplemented" }, { status, body.error.code })
+      assert.equal(404, (go("POST", groups .. "shell/containers/other/exec", command)))
+      go("POST", groups .. "shell/stop")
+      status, body = go("POST", groups .. "shell/containers/main/attach")
+      assert.same({ 409, "ContainerGroupStopped" }, { status, body.error.code })
+      go("DELETE", groups .. "shell")
+   end)
+
+   it("keep what is secret in volumes to themselves, and mount none", function()
+      local volumes = { { name = "secrets", secret = { key = "dmFsdWU=" } }, { name = "share-1", azureFile = {
+         shareName = "s", storageAccountName = "a", storageAccountKey = "a2V5" } } }
+      local status, body = go("PUT", groups .. "volumes", body_of { volumes = volumes })
+      assert.equal(201, status)
+      local shown = require("aci.json").encode(body)
+      assert.is_nil(shown:find("dmFsdWU=", 1, true) or shown:find("a2V5", 1, true))
+      go("DELETE", groups .. "volumes")
+      status, body = go("PUT", groups .. "mounts", body_of { volumes = volumes, container = {
+         volumeMounts = { { name = "secrets", mountPath = "/mnt/secrets" } } } })
+      assert.same({ 501, "NotImplemented" }, { status, body.error.code })
+   end)
+
    it("show no instance views in lists", function()
       local _, body = go("GET", groups:gsub("/$", ""))
       assert.equal("one", body.value[1].name)
@@ -124,6 +238,11 @@ describe("container groups of the local cloud", function()
          { container = { resources = { requests = { cpu = 0.5, memoryInGB = 1 } } } } },
       { "an unknown operating system", "InvalidOsType", { osType = "Plan9" } },
       { "a member that does not exist", "InvalidRequestContent", { restartPolice = "Never" } },
+      { "a volume of two kinds", "InvalidVolume",
+         { volumes = { { name = "twofold", emptyDir = {}, gitRepo = { repository = "r" } } } } },
+      { "a mount of no volume", "VolumeNotFound",
+         { container = { volumeMounts = { { name = "nothing", mountPath = "/x" } } } } },
+      { "a bad name of a volume", "InvalidVolumeName", { volumes = { { name = "no", emptyDir = {} } } } },
       { "no containers", "InvalidRequestContent", { containers = require("aci.json").null } },
       { "a registry with user and identity", "AmbiguousImageResitryCredentialType",
          { imageRegistryCredentials = { { server = "r.azurecr.io", username = "u", identity = "i" } } } },
