@@ -133,10 +133,12 @@ function Azure:deploy(group, name, template, options) end
 ---@return table? # nil when there is none
 function Azure:deployment(group, name) end
 
---- Waits until the deployment of that name, if one runs, has ended. Raises kind "timeout" after 40 minutes.
+--- Waits until the deployment of that name, if one runs, has ended. Raises kind "timeout" after so
+--- many seconds (2400).
 ---@param note? fun(word: string, text: string) told when it has to wait
+---@param seconds? number
 ---@return boolean # whether it had to wait
-function Azure:wait_for_deployment(group, name, note) end
+function Azure:wait_for_deployment(group, name, note, seconds) end
 
 --- One entry for each resource: {id, type, name, state, code, provisioning, message, time, duration}.
 ---@return table[]

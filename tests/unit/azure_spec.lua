@@ -290,6 +290,18 @@ describe("aci.azure deployments", function()
       http:finished()
    end)
 
+   it("waits for one of an earlier run, says so once, and not for ever", function()
+      local function state(text) return { "GET " .. H .. D, 200, { properties = { provisioningState = text } } } end
+      local az = connect { state "Running", state "Running", state "Succeeded", state "Failed", state "Running" }
+      local notes = {}
+      local function note(word, text) notes[#notes + 1] = word .. " " .. text end
+      assert.is_true(az:wait_for_deployment(nil, "d", note))
+      assert.same({ "waiting for the deployment d of an earlier run (Running)" }, notes)
+      assert.is_false(az:wait_for_deployment(nil, "d", note))
+      local err = failure(az.wait_for_deployment, az, nil, "d", note, -1)
+      assert.same({ "timeout", "DeploymentActive" }, { err.kind, err.code })
+   end)
+
    it("finds the cause in the operations, nested ones too, when the deployment does not tell", function()
       local outer = { code = "DeploymentFailed", message = "At least one operation failed." }
       local az, http = connect {

@@ -53,7 +53,9 @@ local function consent(c, steps, options)
    local entries = run.plan(c, steps, { adopt = options.adopt, report = report.new { quiet = true } })
    if plan.count(entries) == 0 then return end
    plan.print(entries, io.stderr)
-   if c.config.cloud == "azure" then io.stderr:write(costs) end
+   if c.config.cloud == "azure" then
+      io.stderr:write(costs, c.config.registry and "The container registry (Basic) is paid by the day.\n\n" or "")
+   end
    if not cli.confirm(("make these %d changes?"):format(plan.count(entries)), options) then
       errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was changed" }
    end

@@ -100,9 +100,10 @@ local ended = { Succeeded = true, Failed = true, Canceled = true }
 local PATIENCE = 2400
 
 --- Waits until the deployment of that name, if one runs, has ended; true when it had to. `note(word, text)` is
--- told of the wait. Raises kind "timeout" after 40 minutes.
-function deployments:wait_for_deployment(group, name, note)
-   local deadline, waited = clock.monotonic() + PATIENCE, false
+-- told of the wait. Raises kind "timeout" after so many seconds (default 40 minutes).
+function deployments:wait_for_deployment(group, name, note, seconds)
+   seconds = seconds or PATIENCE
+   local deadline, waited = clock.monotonic() + seconds, false
    while true do
       local deployment = self:deployment(group, name)
       local state = deployment and deployment.properties.provisioningState
@@ -114,7 +115,7 @@ function deployments:wait_for_deployment(group, name, note)
       if clock.monotonic() > deadline then
          error_.raise { kind = "timeout", code = "DeploymentActive",
             message = ("the deployment %s of an earlier run is still %s after %d minutes"):format(name, state,
-               PATIENCE // 60), advice = "cancel it in the portal, or run the same command again later" }
+               seconds // 60), advice = "cancel it in the portal, or run the same command again later" }
       end
       task.sleep((self.config.poll or { first = 2 }).first)
    end

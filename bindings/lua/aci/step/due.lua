@@ -47,8 +47,9 @@ end
 function due.reduced(tpl, plan, indexes)
    local made, less = copy(tpl), {}
    for index, resource in ipairs(plan.resources) do
-      if resource.condition and not indexes[index] then less[resource.path] = true end
-      if indexes[index] then less[resource.path] = false end -- one of several copies
+      -- Copies have one source: where one is due, all are.
+      if indexes[index] then less[resource.path] = false
+      elseif resource.condition and less[resource.path] == nil then less[resource.path] = true end
    end
    local any = false
    for path, out in pairs(less) do
