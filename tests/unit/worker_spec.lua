@@ -314,6 +314,32 @@ describe("aci.worker", function()
       assert.same({ "deleted", "made", "deleted" }, order)
    end)
 
+   --- Serves a run whose flow has failed and is to be tried again, its container being as `found` shows.
+   local function serve_retry(found)
+      api:patch_run(run.id, { empirical_policy = { retries = 1, retry_delay = 0 } })
+      for _, kind in ipairs { "PENDING", "RUNNING", "FAILED" } do api:set_run_state(run.id, { type = kind }) end
+      run = api:run(run.id)
+      assert.equal("AwaitingRetry", run.state_name)
+      local az = fake_azure(function() return ended(0) end)
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, group.name(run, {}))] = found
+      local taken = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
+         connect = function() return az end }:serve(run)
+      run = api:run(run.id)
+      return taken, az
+   end
+
+   it("does not start a run again whose engine waits for its retry in a living container", function()
+      local taken, az = serve_retry(running())
+      assert.is_false(taken)
+      assert.same({ 0, 0, "AwaitingRetry" }, { az.puts, #az.deleted, run.state_name })
+   end)
+
+   it("starts a run for its retry where the engine that waited has ended", function()
+      local taken, az = serve_retry(ended(1))
+      assert.is_true(taken)
+      assert.equal(1, az.puts)
+   end)
+
    local function adopt(state, groups, name, claimed_by)
       local claim = { type = "PENDING", message = ("Claimed by the acihost worker %s."):format(claimed_by or "w1") }
       for i, kind in ipairs(state) do api:set_run_state(run.id, i == 1 and claim or { type = kind }) end

@@ -13,6 +13,7 @@ local patience  = require "aci.worker.patience"
 local places    = require "aci.worker.places"
 local reasons   = require "aci.worker.reasons"
 local removing  = require "aci.worker.removing"
+local view      = require "aci.worker.view"
 
 local launching = {}
 
@@ -150,6 +151,15 @@ local function prepare(self, run)
    end)
 end
 
+local LIVES = { running = true, waiting = true }
+
+-- An engine waits for its retry in its container; the run is due meanwhile, and must not be started a second time.
+local function waits_for_retry(run, held)
+   if run.state_name ~= "AwaitingRetry" then return false end
+   local found = held.azure:get(held.group)
+   return found ~= nil and LIVES[view.read(found, held.container).kind] == true
+end
+
 --- Serves a scheduled run up to its group. May take long: Azure's quota is waited for before the claim, so that
 -- others can have the run meanwhile.
 -- @return what is held; nil when somebody else has the run, or it could not be started; then whether it was ours
@@ -160,6 +170,7 @@ function launching.run(self, run)
       cancel_orphan(self, run)
       return nil, true
    end
+   if ok and waits_for_retry(run, job_of.held) then return nil, false end
    if ok then job_of.held.place.paces.creates:take(run.name) end
    local claim, why = claims.take(self, run)
    if not claim then
