@@ -41,7 +41,7 @@ describe("logs.lua on the local cloud", function()
    end)
 
    it("shows the agent's, and names a group that is not there", function()
-      assert.truthy(here:good({ "logs", "--agent" }):find("serving queue", 1, true))
+      assert.truthy(here:good({ "logs", "--agent" }):find("serves the queue armaci", 1, true))
       local code, _, err = here:run { "logs", "--group", "nosuch" }
       assert.equal(1, code)
       assert.truthy(err:find("no container group nosuch", 1, true))
