@@ -51,6 +51,28 @@ describe("aci.prefect's logger", function()
    end)
 end)
 
+describe("aci.prefect's proposals", function()
+   local lost = { err = { kind = "network", code = "reset", message = "the connection was reset" } }
+   local function run_in(name, kind)
+      return { status = 200, body = json.encode { id = "r", state = { name = name, type = kind } } }
+   end
+
+   it("fail no run whose retry was granted by an answer that was lost", function()
+      local api, sent = client { lost, run_in("AwaitingRetry", "SCHEDULED") }
+      local answer = api:propose_run_state("r", { type = "FAILED", name = "Failed" })
+      assert.same({ "REJECT", "AwaitingRetry" }, { answer.status, answer.state.name })
+      assert.same({ "POST", "GET" }, { sent[1].method, sent[2].method })
+      assert.equal(2, #sent)
+   end)
+
+   it("are repeated where the lost one was not carried out", function()
+      local api, sent = client { lost, run_in("Running", "RUNNING"),
+         { status = 201, body = '{"status":"ACCEPT","state":{"type":"FAILED"},"details":{}}' } }
+      assert.equal("ACCEPT", api:propose_run_state("r", { type = "FAILED", name = "Failed" }).status)
+      assert.same(sent[1].json.state.state_details, sent[3].json.state.state_details)
+   end)
+end)
+
 describe("aci.prefect's requests", function()
    local busy = { status = 503, body = '{"exception_message":"Service Unavailable"}' }
    local fine = { status = 200, body = '"2.20.25"' }

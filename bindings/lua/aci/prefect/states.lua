@@ -4,6 +4,7 @@
 
 local clock  = require "aci.clock"
 local crypto = require "aci.crypto"
+local fail   = require "aci.error"
 local task   = require "aci.task"
 
 local states = {}
@@ -26,15 +27,15 @@ local function with_transition(state)
 end
 
 --- One proposal. @return `{ status, state, details }`
-function states:set_run_state(id, state, force)
+function states:set_run_state(id, state, force, tries)
    return (self:request("POST", ("/flow_runs/%s/set_state"):format(id), {
-      json = { state = with_transition(state), force = force or false } }))
+      json = { state = with_transition(state), force = force or false }, tries = tries }))
 end
 
 --- One proposal for a task run.
-function states:set_task_state(id, state, force)
+function states:set_task_state(id, state, force, tries)
    return (self:request("POST", ("/task_runs/%s/set_state"):format(id), {
-      json = { state = state, force = force or false } }))
+      json = { state = state, force = force or false }, tries = tries }))
 end
 
 --- Our own transition, seen again because the first answer got lost, is an accepted one.
@@ -46,10 +47,29 @@ local function settled(answer, state)
    return answer
 end
 
-local function propose(set, self, id, state)
+local PASSING = { network = true, timeout = true, throttled = true, server = true }
+local TRIES = 8
+
+-- A failed run may come back as AwaitingRetry, a state that knows nothing of our transition: the same proposal once
+-- more would fail the run for good. So where an answer was lost the run is looked at before anything is repeated.
+local function set_failed(set, read, self, id, state)
+   for try = 1, TRIES do
+      local ok, answer = pcall(set, self, id, state, false, 1)
+      if ok then return answer end
+      if not (fail.is(answer) and PASSING[answer.kind]) or try == TRIES then error(answer, 0) end
+      task.sleep(math.min(20, self.pause * 2 ^ (try - 1)) * (1 + 0.2 * math.random()))
+      local now = read(self, id)
+      if now and now.state and now.state.name == "AwaitingRetry" then
+         return { status = "REJECT", state = now.state, details = {} }
+      end
+   end
+end
+
+local function propose(set, read, self, id, state)
    state = with_transition(state)
    while true do
-      local answer = settled(set(self, id, state), state)
+      local answer = state.type == "FAILED" and set_failed(set, read, self, id, state) or set(self, id, state)
+      answer = settled(answer, state)
       if answer.status ~= "WAIT" then return answer end
       task.sleep(answer.details.delay_seconds or 1)
    end
@@ -58,12 +78,12 @@ end
 --- Proposes a state and waits where the server says WAIT.
 -- @return `{ status = "ACCEPT" | "REJECT" | "ABORT", state, details }`
 function states:propose_run_state(id, state)
-   return propose(states.set_run_state, self, id, state)
+   return propose(states.set_run_state, self.run, self, id, state)
 end
 
 --- The same for a task run.
 function states:propose_task_state(id, state)
-   return propose(states.set_task_state, self, id, state)
+   return propose(states.set_task_state, self.task_run, self, id, state)
 end
 
 --- Seconds until a scheduled state is due, 0 when it is.
