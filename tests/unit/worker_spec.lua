@@ -187,6 +187,13 @@ describe("aci.worker", function()
       assert.equal(0, #az.deleted)
    end)
 
+   it("leaves a run alone that was run by somebody else since it was told of", function()
+      for _, kind in ipairs { "PENDING", "RUNNING", "COMPLETED" } do api:set_run_state(run.id, { type = kind }) end
+      local az, taken = serve(function() error "must not start" end)
+      assert.is_false(taken)
+      assert.same({ 0, "COMPLETED" }, { az.puts, run.state_type })
+   end)
+
    it("settles a run whose container ended badly, with its last words", function()
       serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })

@@ -5,10 +5,33 @@ local crypto   = require "aci.crypto"
 local clock    = require "aci.clock"
 local json     = require "aci.json"
 local patience = require "aci.worker.patience"
+local task     = require "aci.task"
 
 local claims = {}
 
 local MARK = "Claimed by the acihost worker "
+
+-- One attempt. The server lets a run that is over be claimed as well (its user may want it again), so who hears of
+-- a run and claims it seconds later would run it twice: it is looked at just before, and before each repetition.
+-- @return whether it is decided; the id of the claim's state, or nil and why not
+local function attempt(self, run, state)
+   local now = patience.with(self.say, run.name, self.api.run, self.api, run.id)
+   local details = now and now.state_type == "PENDING" and now.state.state_details or {}
+   if details.transition_id == state.state_details.transition_id then return true, now.state.id end
+   if not now or now.state_type ~= "SCHEDULED" then
+      return true, nil, now and "it is " .. now.state_name or "it is gone"
+   end
+   local ok, answer = pcall(self.api.set_run_state, self.api, run.id, state, false, 1)
+   if not ok then
+      if not patience.passes(answer) then error(answer, 0) end
+      return false, nil, 1
+   elseif answer.status == "WAIT" then
+      return false, nil, answer.details.delay_seconds or 1
+   elseif answer.status == "ACCEPT" then
+      return true, answer.state.id
+   end
+   return true, nil, tostring((answer.details or {}).reason)
+end
 
 --- Claims a scheduled run.
 -- @return the claim: `{ state = id of the state, transition =, at = }`; nil and why not
@@ -16,9 +39,11 @@ function claims.take(self, run)
    local transition = crypto.uuid4()
    local state = { type = "PENDING", name = "Pending", message = MARK .. self.name .. ".",
       state_details = { transition_id = transition } }
-   local answer = patience.with(self.say, run.name, self.api.propose_run_state, self.api, run.id, state)
-   if answer.status ~= "ACCEPT" then return nil, tostring((answer.details or {}).reason) end
-   return { state = answer.state.id, transition = transition, at = clock.monotonic() }
+   while true do
+      local decided, id, why = attempt(self, run, state)
+      if decided then return id and { state = id, transition = transition, at = clock.monotonic() }, why end
+      task.sleep(why)
+   end
 end
 
 --- The worker that claimed a run in the state PENDING; nil where it was none of ours.
