@@ -1,6 +1,10 @@
 -- worker.lua: runs what is scheduled in work queues (the agent of Prefect 2) or in a work pool (a worker of
 -- Prefect 3), each run in a container group of its own. SIGTERM lets what is running end and takes nothing new;
 -- a second one leaves at once, and the next start takes up what is going on.
+-- Hundreds of groups are watched in little memory: Lua's garbage holds much of it, and so does a connection.
+collectgarbage("incremental", 110, 400)
+require("aci.http").connections(16)
+
 local cli     = require "aci.cli"
 local clock   = require "aci.clock"
 local config  = require "aci.config"
@@ -74,6 +78,7 @@ end
 task.spawn(leave_at_sigterm)
 say("worker %s serves the %s of %s, every %g s, at most %d runs at once", name, served.source.label, api.url,
    interval, options.limit or 10)
+collectgarbage()
 served:run()
 if lock then lock:close() end
 say "done"
