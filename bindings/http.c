@@ -10,6 +10,7 @@
 #include "glue.h"
 #include "http.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define TYPE "aci.http.transfer"
@@ -31,12 +32,20 @@ static void read_options(lua_State *L, aci_transfer_options *read) {
     if (!lua_isnil(L, -1))
         read->body = aci_bytes(L, -1, &read->body_size);
     lua_pop(L, 2);
+    lua_getfield(L, 1, "client_password");
+    if (!lua_isnil(L, -1))
+        read->client_password = aci_bytes(L, -1, NULL);
+    lua_pop(L, 1);
     read->method = aci_opt_string(L, 1, "method", "GET");
     read->body_file = aci_opt_string(L, 1, "body_file", NULL);
+    read->body_pieces = aci_opt_boolean(L, 1, "body_pieces", false);
+    read->body_length = aci_opt_integer(L, 1, "body_length", -1);
     read->sink_file = aci_opt_string(L, 1, "sink_file", NULL);
     read->sink_stream = aci_opt_boolean(L, 1, "stream", false);
     read->max_body = (uint64_t)aci_opt_integer(L, 1, "max_body", 0);
     read->ca_file = aci_opt_string(L, 1, "ca_file", NULL);
+    read->client_certificate = aci_opt_string(L, 1, "client_certificate", NULL);
+    read->client_key = aci_opt_string(L, 1, "client_key", NULL);
     read->proxy = aci_opt_string(L, 1, "proxy", NULL);
     read->connect_to = aci_opt_string(L, 1, "connect_to", NULL);
     read->timeout = aci_opt_number(L, 1, "timeout", 0);
@@ -164,6 +173,23 @@ static int transfer_read(lua_State *L) {
     return 1;
 }
 
+/* transfer:hungry() -> boolean: the next piece of the body is waited for */
+static int transfer_hungry(lua_State *L) {
+    lua_pushboolean(L, aci_transfer_hungry(check_open(L)->core));
+    return 1;
+}
+
+/* transfer:give([bytes]): the next piece of the body, when it is hungry; none is the end */
+static int transfer_give(lua_State *L) {
+    transfer *self = check_open(L);
+    size_t length = 0;
+    const char *bytes = lua_isnoneornil(L, 2) ? NULL : aci_bytes(L, 2, &length);
+    int failed = aci_transfer_give(self->core, bytes, length);
+    if (failed == -EFBIG)
+        return luaL_error(L, "the body's function gave more than 'body_length' bytes");
+    return failed ? luaL_error(L, "%s", strerror(-failed)) : 0;
+}
+
 /* transfer:ended() -> boolean */
 static int transfer_ended(lua_State *L) {
     lua_pushboolean(L, aci_transfer_ended(check_open(L)->core));
@@ -232,13 +258,10 @@ static int http_connections(lua_State *L) {
 }
 
 int luaopen_aci_http(lua_State *L) {
-    static const luaL_Reg methods[] = {{"result", transfer_result},
-                                       {"read", transfer_read},
-                                       {"ended", transfer_ended},
-                                       {"began", transfer_began},
-                                       {"seconds", transfer_seconds},
-                                       {"close", transfer_close},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"result", transfer_result},   {"read", transfer_read},   {"hungry", transfer_hungry},
+        {"give", transfer_give},       {"ended", transfer_ended}, {"began", transfer_began},
+        {"seconds", transfer_seconds}, {"close", transfer_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"check", http_check},
                                          {"connections", http_connections},
                                          {"start", http_start},

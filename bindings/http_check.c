@@ -27,7 +27,9 @@ static const struct {
     {"method", STRING, "a string"},
     {"query", TABLE, "a table"},
     {"headers", TABLE, "a table"},
-    {"body", STRING | SECRET | TABLE, "a string, a secret or { file = path }"},
+    {"body", STRING | SECRET | TABLE | FUNCTION,
+     "a string, a secret, { file = path } or a function"},
+    {"body_length", COUNT, "a whole number of bytes"},
     {"json", ANY, NULL},
     {"form", TABLE, "a table"},
     {"sink", TABLE | FUNCTION, "{ file = path } or a function"},
@@ -36,6 +38,9 @@ static const struct {
     {"stall_timeout", SECONDS, "a positive number of seconds"},
     {"max_body", COUNT, "a whole number of bytes"},
     {"ca_file", STRING, "a string"},
+    {"client_certificate", STRING, "a string"},
+    {"client_key", STRING, "a string"},
+    {"client_password", STRING | SECRET, "a string or a secret"},
     {"proxy", STRING, "a string"},
     {"redirects", COUNT, "a whole number"},
     {"connect_to", STRING, "a string such as \"127.0.0.1:8443\""},
@@ -156,6 +161,23 @@ static void check_retry(lua_State *L) {
     lua_pop(L, 1);
 }
 
+static bool is_set(lua_State *L, const char *option) {
+    bool set = lua_getfield(L, 1, option) != LUA_TNIL;
+    lua_pop(L, 1);
+    return set;
+}
+
+/* What says nothing alone. */
+static void check_company(lua_State *L) {
+    bool producer = lua_getfield(L, 1, "body") == LUA_TFUNCTION;
+    lua_pop(L, 1);
+    if (is_set(L, "body_length") && !producer)
+        luaL_error(L, "option 'body_length' is for a function as 'body'");
+    if (!is_set(L, "client_certificate") &&
+        (is_set(L, "client_key") || is_set(L, "client_password")))
+        luaL_error(L, "options 'client_key' and 'client_password' need 'client_certificate'");
+}
+
 int http_check(lua_State *L) {
     const char *names[OPTION_COUNT + 1];
     const char *method;
@@ -173,5 +195,6 @@ int http_check(lua_State *L) {
     check_file(L, "body");
     check_file(L, "sink");
     check_retry(L);
+    check_company(L);
     return 0;
 }

@@ -93,6 +93,22 @@ static void set_broken(aci_fault *fault, const aci_fault_facts *facts) {
                       facts->text);
 }
 
+/* What the server says of our certificate comes as an alert: under TLS 1.3 after the handshake. */
+static bool set_client_certificate(aci_fault *fault, const aci_fault_facts *facts) {
+    static const char *const refusals[] = {
+        "alert unknown ca",          "alert bad certificate",         "alert certificate expired",
+        "alert certificate unknown", "alert unsupported certificate", "alert certificate revoked"};
+    if (strstr(facts->text, "alert certificate required"))
+        aci_fault_set(fault, "network", "tls_client",
+                      "%s asks for a client certificate (option client_certificate)", facts->host);
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (strstr(facts->text, refusals[i]))
+            aci_fault_set(fault, "network", "tls_client",
+                          "%s does not accept the client certificate: %s", facts->host,
+                          refusals[i] + strlen("alert "));
+    return fault->kind != NULL;
+}
+
 /* libcurl calls a header line of more than 100 kB a lack of memory. */
 static void set_memory(aci_fault *fault, const aci_fault_facts *facts) {
     if (facts->in_headers)
@@ -105,6 +121,8 @@ void aci_fault_from_curl(aci_fault *fault, CURLcode code, const aci_fault_facts 
     const char *text = facts->text[0] ? facts->text : curl_easy_strerror(code);
     aci_fault_facts known = *facts;
     known.text = text;
+    if (set_client_certificate(fault, &known))
+        return;
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         aci_fault_set(fault, "network", "resolve", "cannot find the address of %s", facts->host);
@@ -124,6 +142,10 @@ void aci_fault_from_curl(aci_fault *fault, CURLcode code, const aci_fault_facts 
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
         aci_fault_set(fault, "network", "tls", "no TLS connection to %s: %s", facts->host, text);
+        break;
+    case CURLE_SSL_CERTPROBLEM:
+        aci_fault_set(fault, "failed", "client_certificate",
+                      "the client certificate cannot be used: %s", text);
         break;
     case CURLE_SSL_CACERT_BADFILE:
         aci_fault_set(fault, "failed", "ca_file", "the trusted certificates are not readable: %s",

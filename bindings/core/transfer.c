@@ -74,9 +74,10 @@ static void stop(aci_transfer *self) {
 static void on_stall(aci_timer *timer) {
     aci_transfer *self = (aci_transfer *)((char *)timer - offsetof(aci_transfer, stall));
     uint64_t now = aci_now_ns();
-    if (self->paused) /* it is the reader that is slow */
+    bool ours = self->paused || self->upload.hungry; /* it is not the other side that is slow */
+    if (ours)
         note_activity(self);
-    if (now - self->active < self->stall_ns || self->paused) {
+    if (now - self->active < self->stall_ns || ours) {
         aci_timer_set(&self->stall, self->active + self->stall_ns);
         return;
     }
@@ -141,31 +142,33 @@ static size_t on_body(char *bytes, size_t one, size_t length, void *owner) {
     return length;
 }
 
+/* libcurl asks again when aci_transfer_give has got something. */
+static size_t wait_for_piece(aci_transfer *self) {
+    aci_wait_done(self->wait);
+    return CURL_READFUNC_PAUSE;
+}
+
 static size_t on_upload(char *bytes, size_t one, size_t room, void *owner) {
     aci_transfer *self = owner;
-    size_t left = self->body_size - self->body_sent;
-    ssize_t length;
-    room = room * one < left ? room * one : left;
+    ssize_t got = aci_upload_take(&self->upload, bytes, room * one);
     note_activity(self);
-    if (self->body)
-        memcpy(bytes, self->body + self->body_sent, room);
-    length =
-        self->body ? (ssize_t)room : pread(self->body_fd - 1, bytes, room, (off_t)self->body_sent);
-    if (length < 0 || (length == 0 && left)) {
+    if (got >= 0)
+        return (size_t)got;
+    if (got == -EAGAIN)
+        return wait_for_piece(self);
+    if (self->upload.kind == ACI_UPLOAD_PIECES)
+        aci_fault_set(&self->fault, "failed", "body", "the body ended after %lld of %lld bytes",
+                      (long long)self->upload.sent, (long long)self->upload.size);
+    else
         aci_fault_set(&self->fault, "failed", "file", "the file that is sent %s",
-                      length < 0 ? "cannot be read" : "became shorter meanwhile");
-        return CURL_READFUNC_ABORT;
-    }
-    self->body_sent += (size_t)length;
-    return (size_t)length;
+                      got == -ENODATA ? "became shorter meanwhile" : "cannot be read");
+    return CURL_READFUNC_ABORT;
 }
 
 static int on_rewind(void *owner, curl_off_t offset, int origin) {
     aci_transfer *self = owner;
-    if (origin != SEEK_SET || offset < 0 || (size_t)offset > self->body_size)
-        return CURL_SEEKFUNC_FAIL;
-    self->body_sent = (size_t)offset;
-    return CURL_SEEKFUNC_OK;
+    bool done = origin == SEEK_SET && aci_upload_rewind(&self->upload, offset);
+    return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 /* Called when a connection is there, before each sending. When a kept connection turns out dead
@@ -278,13 +281,9 @@ void aci_transfer_free(aci_transfer *self) {
     aci_headers_drop(&self->answer);
     free_list(self->headers);
     curl_slist_free_all(self->connect_to);
-    if (self->body)
-        explicit_bzero(self->body, self->body_size);
+    aci_upload_drop(&self->upload);
     if (self->url)
         explicit_bzero(self->url, strlen(self->url));
-    if (self->body_fd)
-        close(self->body_fd - 1);
-    free(self->body);
     free(self->method);
     free(self->url);
     free(self->host);
@@ -331,18 +330,47 @@ aci_spool_kind aci_transfer_body_kind(const aci_transfer *self) {
     return self->spool.kind;
 }
 
-void aci_transfer_read_on(aci_transfer *self) {
-    aci_spool_empty(&self->spool);
-    if (!self->done) {
-        self->wait->done = false;
-        aci_wait_forget(self->wait);
-    }
-    if (!self->paused || !self->running)
+/* ---- from both sides in pieces ---- */
+
+/* What was there to do is done: the next wait is for what comes. */
+static void settle_wait(aci_transfer *self) {
+    if (self->done || self->upload.hungry ||
+        (self->spool.kind == ACI_SPOOL_STREAM && self->spool.length))
+        return;
+    self->wait->done = false;
+    aci_wait_forget(self->wait);
+}
+
+/* Lets libcurl call on_body and on_upload again, at once perhaps. */
+static void go_on(aci_transfer *self) {
+    int still = self->upload.hungry ? CURLPAUSE_SEND : CURLPAUSE_CONT;
+    if (!self->running)
         return;
     self->paused = false;
-    curl_easy_pause(self->easy, CURLPAUSE_CONT); /* may call on_body */
+    curl_easy_pause(self->easy, still);
     if (self->fault.kind)
         stop(self);
+}
+
+void aci_transfer_read_on(aci_transfer *self) {
+    bool paused = self->paused;
+    aci_spool_empty(&self->spool);
+    settle_wait(self);
+    if (paused)
+        go_on(self);
+}
+
+bool aci_transfer_hungry(const aci_transfer *self) {
+    return !self->done && self->upload.hungry;
+}
+
+int aci_transfer_give(aci_transfer *self, const char *bytes, size_t length) {
+    int failed = self->done ? 0 : aci_upload_give(&self->upload, bytes, length);
+    if (failed || self->done)
+        return failed;
+    settle_wait(self);
+    go_on(self);
+    return 0;
 }
 
 const char *aci_transfer_method(const aci_transfer *self) {

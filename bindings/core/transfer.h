@@ -19,13 +19,17 @@ typedef struct aci_transfer_options {
     const char *url, *method;
     const char *body; /* bytes, or NULL */
     size_t body_size;
-    const char *body_file;  /* path of a regular file that is sent as it is */
-    const char *sink_file;  /* where a 2xx answer's body goes */
-    bool sink_stream;       /* a 2xx answer's body is read in pieces */
-    uint64_t max_body;      /* bytes; 0: 64 MiB in memory, no limit for a sink */
-    const char *ca_file;    /* PEM; only these are trusted then */
-    const char *proxy;      /* instead of the environment's; "" for none */
-    const char *connect_to; /* host:port where every connection goes */
+    const char *body_file; /* path of a regular file that is sent as it is */
+    bool body_pieces;      /* the body is given in pieces, see aci_transfer_give */
+    int64_t body_length;   /* of all pieces; -1: not known, they are sent in chunks */
+    const char *sink_file; /* where a 2xx answer's body goes */
+    bool sink_stream;      /* a 2xx answer's body is read in pieces */
+    uint64_t max_body;     /* bytes; 0: 64 MiB in memory, no limit for a sink */
+    const char *ca_file;   /* PEM; only these are trusted then */
+    const char *client_certificate, *client_key; /* PEM, or both in a .p12 or .pfx */
+    const char *client_password;                 /* of the key */
+    const char *proxy;                           /* instead of the environment's; "" for none */
+    const char *connect_to;                      /* host:port where every connection goes */
     double timeout, connect_timeout, stall_timeout;
     bool replay; /* may be sent again on a fresh connection when a kept one turns out dead */
 } aci_transfer_options;
@@ -41,6 +45,13 @@ void aci_transfer_start(aci_transfer *transfer);
 
 /* Takes it off the network in whatever state it is; its fault is then "canceled". */
 void aci_transfer_cancel(aci_transfer *transfer);
+
+/* A body in pieces: is the next one waited for? `wait` is done when it is. */
+bool aci_transfer_hungry(const aci_transfer *transfer);
+
+/* Gives it, a copy is sent; no bytes are the end. As aci_upload_give; what comes after the end of
+ * the transfer is dropped. */
+int aci_transfer_give(aci_transfer *transfer, const char *bytes, size_t length);
 
 /* Cancels, frees; forgets `wait`. */
 void aci_transfer_free(aci_transfer *transfer);

@@ -3,6 +3,7 @@
 #define ACI_TRANSFER_INSIDE_H
 
 #include "transfer.h"
+#include "upload.h"
 
 /* Most bytes of a body that is kept in memory, where nothing else is said. */
 #define MEMORY_MAX ((uint64_t)64 * 1024 * 1024)
@@ -13,9 +14,7 @@ struct aci_transfer {
     struct curl_slist *headers, *connect_to;
     char *method, *url;
     char *host, *peer; /* for messages: the URL's host; host and port where it goes */
-    char *body;
-    size_t body_size, body_sent;
-    int body_fd; /* + 1 */
+    aci_upload upload;
     aci_headers answer;
     aci_spool spool;
     aci_fault fault;

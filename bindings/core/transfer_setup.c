@@ -3,11 +3,10 @@
 #include "url.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <strings.h>
 #include <unistd.h>
 
 static void set_always(CURL *easy) {
@@ -55,16 +54,28 @@ static void set_times(aci_transfer *self, const aci_transfer_options *options) {
     self->stall_ns = (uint64_t)(options->stall_timeout * 1e9);
 }
 
+/* What signs in over TLS. Its files are read when the connection is made. */
+static void set_certificate(CURL *easy, const aci_transfer_options *options) {
+    const char *file = options->client_certificate, *ending = file ? strrchr(file, '.') : NULL;
+    if (!file)
+        return;
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, file);
+    if (ending && (strcasecmp(ending, ".p12") == 0 || strcasecmp(ending, ".pfx") == 0))
+        curl_easy_setopt(easy, CURLOPT_SSLCERTTYPE, "P12");
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, options->client_key);
+    curl_easy_setopt(easy, CURLOPT_KEYPASSWD, options->client_password);
+}
+
 static bool expects_body(const char *method) {
     return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
            strcmp(method, "PATCH") == 0;
 }
 
 /* A body goes up under any method; without one POST, PUT and PATCH say Content-Length: 0. */
-static void set_method(aci_transfer *self, bool has_body) {
-    if (has_body || expects_body(self->method)) {
+static void set_method(aci_transfer *self) {
+    if (self->upload.kind || expects_body(self->method)) {
         curl_easy_setopt(self->easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(self->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->body_size);
+        curl_easy_setopt(self->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->upload.size);
     } else if (strcmp(self->method, "HEAD") == 0) {
         curl_easy_setopt(self->easy, CURLOPT_NOBODY, 1L);
     }
@@ -73,30 +84,16 @@ static void set_method(aci_transfer *self, bool has_body) {
 
 /* ---- what it owns ---- */
 
-static int open_body_file(aci_transfer *self, const char *path) {
-    struct stat about;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    self->body_fd = fd + 1;
-    if (fstat(fd, &about) < 0)
-        return errno;
-    if (!S_ISREG(about.st_mode))
-        return S_ISDIR(about.st_mode) ? EISDIR : EINVAL;
-    self->body_size = (size_t)about.st_size;
-    return 0;
-}
-
-static int copy_body(aci_transfer *self, const aci_transfer_options *options) {
+/* Pieces can't be sent twice: a kept connection, which may turn out dead, is nothing for them. */
+static int set_body(aci_transfer *self, const aci_transfer_options *options) {
     if (options->body_file)
-        return open_body_file(self, options->body_file);
-    if (!options->body)
-        return 0;
-    self->body = malloc(options->body_size + 1);
-    if (!self->body)
-        return ENOMEM;
-    memcpy(self->body, options->body, options->body_size);
-    self->body_size = options->body_size;
+        return aci_upload_file(&self->upload, options->body_file);
+    if (options->body)
+        return aci_upload_memory(&self->upload, options->body, options->body_size);
+    if (options->body_pieces) {
+        aci_upload_pieces(&self->upload, options->body_length);
+        curl_easy_setopt(self->easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
     return 0;
 }
 
@@ -140,7 +137,7 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     if (!self->method || !self->url || !self->host || !self->peer || !self->easy)
         return ENOMEM;
     self->replay = options->replay;
-    if ((failed = copy_body(self, options)) || (failed = set_sink(self, options)) ||
+    if ((failed = set_body(self, options)) || (failed = set_sink(self, options)) ||
         (failed = options->connect_to ? set_connect_to(self, options->connect_to) : 0))
         return failed;
     if (curl_easy_setopt(self->easy, CURLOPT_URL, self->url) != CURLE_OK)
@@ -149,6 +146,7 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     set_trust(self->easy, options->ca_file);
     set_route(self, options, url.host);
     set_times(self, options);
-    set_method(self, options->body || options->body_file);
+    set_certificate(self->easy, options);
+    set_method(self);
     return aci_transfer_header(self, "Expect", "") < 0 ? ENOMEM : 0;
 }

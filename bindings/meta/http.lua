@@ -6,9 +6,9 @@
 ---
 ---    kind      code
 ---    network   connect resolve reset proxy protocol, tls tls_expired tls_not_yet_valid tls_host
----              tls_untrusted
+---              tls_untrusted, tls_client (the server asks for a certificate, or refuses ours)
 ---    timeout   timeout (the time limit), connect_timeout, stalled
----    failed    too_large file ca_file redirect descriptors memory
+---    failed    too_large file body ca_file client_certificate redirect descriptors memory
 ---    canceled  the transfer was closed
 ---
 --- A file to send that cannot be opened is an error of kind not_found or failed, errno's name its code.
@@ -28,7 +28,10 @@ local http = {}
 ---@field method? string "GET"
 ---@field query? table<string, any> added to the URL: names sorted, a list repeats its name
 ---@field headers? table<string, string|number|aci.secret>
----@field body? string|aci.secret|aci.http.File a file is streamed
+---@field body? string|aci.secret|aci.http.File|fun(): string|aci.secret|nil a file is streamed; a function
+--- is called in the waiting task for the next piece until it gives nil, and may wait itself; what it gave
+--- cannot be sent again
+---@field body_length? integer bytes that a function gives in all; without it they go in chunks (HTTP/1.1)
 ---@field json? any the body as JSON, secrets in it revealed; content-type is set unless given
 ---@field form? table<string, any> the body as a form, secrets in it revealed
 ---@field sink? aci.http.File|fun(chunk: string) where the body of a 2xx answer goes. A file appears
@@ -39,6 +42,9 @@ local http = {}
 ---@field max_body? integer bytes; 64 MiB in memory, no limit for a sink
 ---@field secret_body? boolean the answer's body is an aci.secret
 ---@field ca_file? string PEM file: only its authorities are trusted; SSL_CERT_FILE of the environment else
+---@field client_certificate? string file that signs in over TLS: PEM, or PKCS#12 where it ends in .p12 or .pfx
+---@field client_key? string PEM file of its key, where that is another file
+---@field client_password? string|aci.secret of the key
 ---@field proxy? string instead of the environment's; "" for none
 ---@field connect_to? string "address:port" where the connection goes whatever the URL's host is
 ---@field redirects? integer how many to follow (0); another host gets no secret and no authorization
@@ -73,7 +79,7 @@ function Transfer:ended() end
 --- Takes it off the network; in every state, any number of times.
 function Transfer:close() end
 
---- Starts one exchange without waiting: one try, no redirects, no function as sink. Keep it in a
+--- Starts one exchange without waiting: one try, no redirects, no function as body or sink. Keep it in a
 --- `<close>` variable.
 ---@param options aci.http.Options
 ---@return aci.http.Transfer|nil

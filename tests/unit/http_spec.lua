@@ -177,6 +177,9 @@ describe("aci.http, mistakes", function()
       end)
       mistake("JSON has no function", function() http.request { url = url, json = { f = print } } end)
       mistake("'query'", function() http.request { url = url, query = "a=1" } end)
+      mistake("'body_length' is for a function", function() http.request { url = url, body = "a", body_length = 1 } end)
+      mistake("need 'client_certificate'", function() http.request { url = url, client_key = "k.pem" } end)
+      mistake("'body' or 'sink'", function() http.start { url = url, body = function() end } end)
    end)
 
    it("never repeats a header's value or the URL", function()
@@ -352,6 +355,117 @@ describe("aci.http, files and streams", function()
          task.sleep(0.01)
       end
       assert.is_true(gone)
+   end)
+
+   local function pieces(list)
+      local i = 0
+      return function()
+         i = i + 1
+         return list[i]
+      end
+   end
+
+   -- What arrived: the length that was announced, and the body.
+   local function received(request)
+      local body = request:body()
+      request:respond(201, { ["x-length"] = request.headers["content-length"] or "none" }, body)
+   end
+
+   it("sends what a function gives, in chunks or with the length that is told", function()
+      local s <close> = serve(received)
+      local list = { "one,", "", secret.new "two,", ("x"):rep(200000), ",end" }
+      local whole = "one,two," .. ("x"):rep(200000) .. ",end"
+      local response = assert(http.request { url = s.url, method = "PUT", body = pieces(list) })
+      assert.equal("none", response.headers["x-length"])
+      assert.is_true(response.body == whole)
+      response = assert(http.request { url = s.url, method = "POST", body = pieces(list), body_length = #whole })
+      assert.equal(tostring(#whole), response.headers["x-length"])
+      assert.is_true(response.body == whole)
+      response = assert(http.request { url = s.url, method = "PUT", body = pieces {} })
+      assert.equal("", response.body)
+   end)
+
+   it("holds the function back while the server is slow", function()
+      local given, ahead = 0, nil
+      local s <close> = serve(function(request)
+         assert(request:read())
+         task.sleep(0.3)
+         ahead = given
+         request:respond(200, {}, tostring(#request:body()))
+      end)
+      assert(http.request { url = s.url, method = "PUT", body = function()
+         if given == 400 then return nil end
+         given = given + 1
+         return ("x"):rep(65536)
+      end })
+      assert.is_true(ahead < 200, "the function was held back: " .. ahead)
+   end)
+
+   it("streams both ways at once", function()
+      local s <close> = serve(function(request)
+         request:start(200, {})
+         for chunk in function() return request:read() end do request:write(chunk:upper()) end
+         request:finish()
+      end)
+      local got, sent = {}, 0
+      assert(http.request { url = s.url, method = "POST",
+         body = function()
+            sent = sent + 1
+            while #table.concat(got) < 3 * (sent - 2) do task.sleep(0.01) end -- what came before the last is back
+            return sent <= 5 and "ab" .. sent or nil
+         end,
+         sink = function(chunk) got[#got + 1] = chunk end, timeout = 10 })
+      assert.equal("AB1AB2AB3AB4AB5", table.concat(got))
+   end)
+
+   it("waits as long as a function takes, for the server no longer than is told", function()
+      local s <close> = serve(received)
+      local slow = pieces { "a", "b" }
+      local response = assert(http.request { url = s.url, method = "PUT", stall_timeout = 0.2, body = function()
+         task.sleep(0.5)
+         return slow()
+      end })
+      assert.equal("ab", response.body)
+      local silent <close> = serve(function() task.sleep(5) end)
+      local _, err = http.request { url = silent.url, method = "PUT", stall_timeout = 0.2, body = pieces { "a" } }
+      assert.equal("stalled", err.code)
+   end)
+
+   it("asks a function once only: no second try, no redirect", function()
+      local tries = 0
+      local s <close> = serve(function(request)
+         tries = tries + 1
+         request:body()
+         if request.path == "/on" then return request:respond(307, { location = "/there" }) end
+         request:respond(503, {})
+      end)
+      local response = assert(http.request { url = s.url, method = "PUT", body = pieces { "a" } })
+      assert.equal("503 1 1", ("%d %d %d"):format(response.status, response.tries, tries))
+      local _, err = http.request { url = s.url .. "/on", method = "PUT", body = pieces { "a" }, redirects = 3 }
+      assert.equal("redirect", err.code)
+      assert.matches("a second time", err.message)
+   end)
+
+   it("ends the transfer when the body's function raises, gives no string, too much or too little", function()
+      local s <close> = serve(received)
+      local function put(body, length)
+         return http.request { url = s.url, method = "PUT", body = body, body_length = length }
+      end
+      assert.error_matches(function() put(function() error "no more" end) end, "no more")
+      assert.error_matches(function() put(pieces { 7 }) end, "must give strings and then nil, not a number")
+      assert.error_matches(function() put(pieces { "abc", "d" }, 3) end, "gave more than 'body_length' bytes")
+      local _, err = put(pieces { "ab" }, 3)
+      assert.equal("failed body: the body ended after 2 of 3 bytes", ("%s %s: %s"):format(err.kind, err.code, err.message))
+      assert.equal("ab", assert(put(pieces { "ab" }, 2)).body) -- the next is none the worse
+   end)
+
+   it("takes an answer that comes before the body's end", function()
+      local s <close> = serve(function(request) request:respond(413, {}, "too much") end)
+      local response = assert(http.request { url = s.url, method = "PUT", body = function()
+         task.sleep(0.01)
+         return ("x"):rep(1000)
+      end })
+      assert.equal("413 too much", response.status .. " " .. response.body)
    end)
 
    it("gives a failure's words as body, not to the function", function()

@@ -180,6 +180,56 @@ describe("aci.http over TLS", function()
       loop:cancel()
    end)
 
+   -- A certificate for signing in, in the forms that are taken: the files' names.
+   local function client_files()
+      local f = { key = directory .. "/client.key", pem = directory .. "/client.pem" }
+      openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f.key)
+      openssl("req", "-new", "-key", f.key, "-subj", "/CN=a client", "-out", directory .. "/client.csr")
+      openssl("x509", "-req", "-in", directory .. "/client.csr", "-days", "1", "-CA", ca_file, "-CAkey",
+         directory .. "/ca.key", "-out", f.pem)
+      f.both = write("both.pem", fs.read(f.pem) .. fs.read(f.key))
+      f.locked, f.p12 = directory .. "/locked.key", directory .. "/client.p12"
+      openssl("ec", "-in", f.key, "-aes256", "-passout", "pass:hush", "-out", f.locked)
+      openssl("pkcs12", "-export", "-in", f.pem, "-inkey", f.key, "-passout", "pass:hush", "-out", f.p12)
+      return f
+   end
+
+   it("signs in with a client certificate: PEM, a key apart, a locked one, PKCS#12", function()
+      local made = assert(crypto.certificate { ca = ca, names = { "localhost" } })
+      local certificate, key = write("host.pem", made.certificate), write("host.key", made.key)
+      local s <close> = serve_with(certificate, key, "-Verify", "2", "-CAfile", ca_file, "-verify_return_error")
+      local f = client_files()
+      local function get(options)
+         options.url, options.ca_file, options.retry = "https://localhost:" .. s.port, ca_file, false
+         return http.request(options)
+      end
+      assert.matches("Subject: CN ?= ?a client", assert(get { client_certificate = f.both }).body)
+      assert.equal(200, assert(get { client_certificate = f.pem, client_key = f.key }).status)
+      local password = secret.new "hush"
+      assert.equal(200, assert(get { client_certificate = f.p12, client_password = password }).status)
+      assert.equal(200, assert(get { client_certificate = f.pem, client_key = f.locked, client_password = password }).status)
+
+      local _, err = get {}
+      assert.equal("network tls_client", err.kind .. " " .. err.code)
+      assert.matches("^localhost asks for a client certificate", err.message)
+      for _, wrong in ipairs { { client_certificate = directory .. "/none.pem" }, { client_certificate = ca_file },
+         { client_certificate = f.p12, client_password = "no" } } do
+         _, err = get(wrong)
+         assert.equal("failed client_certificate", err.kind .. " " .. err.code)
+      end
+   end)
+
+   it("tells a server that does not accept its certificate", function()
+      local made = assert(crypto.certificate { ca = ca, names = { "localhost" } })
+      local certificate, key = write("host.pem", made.certificate), write("host.key", made.key)
+      local other = write("other.pem", assert(crypto.ca { name = "another" }).certificate)
+      local s <close> = serve_with(certificate, key, "-Verify", "2", "-CAfile", other, "-verify_return_error")
+      local err = refused { url = "https://localhost:" .. s.port, ca_file = ca_file,
+         client_certificate = client_files().both }
+      assert.equal("network tls_client", err.kind .. " " .. err.code)
+      assert.matches("^localhost does not accept the client certificate: ", err.message)
+   end)
+
    it("moves megabytes both ways", function()
       local s <close> = serve(function(request) request:respond(200, {}, request:body()) end)
       local bytes = ("0123456789abcdef"):rep(256 * 1024)

@@ -36,6 +36,7 @@ local function set_body(plan, options)
    if given > 1 then
       error("only one of the options 'body', 'json' and 'form' makes the body", 0)
    end
+   plan.body_length = options.body_length
    plan.shown = { json = options.json, form = options.form }
    if options.json ~= nil then
       plan.body = require("aci.json").encode(options.json, { secrets = true })
@@ -45,6 +46,8 @@ local function set_body(plan, options)
       text.default_header(plan.headers, "content-type", "application/x-www-form-urlencoded")
    elseif type(options.body) == "table" then
       plan.body_file, plan.shown.file = options.body.file, options.body.file
+   elseif type(options.body) == "function" then
+      plan.body_pieces, plan.produce = true, options.body
    else
       plan.body, plan.shown.body = options.body, options.body
    end
@@ -84,11 +87,14 @@ end
 
 -- Only what is neither read from nor written to a file has an end that can be foreseen.
 local function set_times(plan, options)
-   local bounded = not options.sink and not plan.body_file
+   local bounded = not options.sink and not plan.body_file and not plan.produce
    plan.timeout = options.timeout or (bounded and 300 or nil)
    plan.connect_timeout = options.connect_timeout or 20
    plan.stall_timeout = options.stall_timeout or 60
 end
+
+local as_they_are = { "max_body", "ca_file", "client_certificate", "client_key", "client_password", "proxy",
+   "connect_to" }
 
 local function make_plan(options)
    c.check(options)
@@ -98,7 +104,7 @@ local function make_plan(options)
       redirects = options.redirects or 0,
       secret_body = options.secret_body,
    }
-   for _, name in ipairs { "max_body", "ca_file", "proxy", "connect_to" } do
+   for _, name in ipairs(as_they_are) do
       plan[name] = options[name]
    end
    set_url(plan, options)
@@ -138,33 +144,56 @@ end
 
 -- ---- one exchange ----
 
--- The function runs here, in the waiting task; libcurl waits meanwhile when much is unread.
-local function consume(transfer, sink)
-   local got_any = false
+-- What the caller's function gives next; nil at the end. An empty piece is none.
+local function next_piece(produce)
+   local piece
+   repeat
+      piece = produce()
+      if piece ~= nil and type(piece) ~= "string" and not secret.is(piece) then
+         error(("the body's function must give strings and then nil, not a %s"):format(type(piece)), 0)
+      end
+   until piece == nil or #piece > 0
+   return piece
+end
+
+-- The same for a body of known length: before its last byte goes, the function must say that it was the last.
+local function next_of(plan, facts)
+   local piece = next_piece(plan.produce)
+   if piece and plan.body_length then
+      facts.given = (facts.given or 0) + #piece
+      if facts.given >= plan.body_length and (facts.given > plan.body_length or next_piece(plan.produce)) then
+         error("the body's function gave more than 'body_length' bytes", 0)
+      end
+   end
+   return piece
+end
+
+-- The caller's functions run here, in the waiting task; libcurl waits meanwhile when much is unread, or
+-- nothing is left to send. What of them was called already cannot be done again.
+local function pump(transfer, plan, facts)
    repeat
       task.wait(transfer)
       local ended = transfer:ended()
+      if transfer:hungry() then
+         facts.used = "body"
+         transfer:give(next_of(plan, facts))
+      end
       local chunk = transfer:read()
       if chunk then
-         got_any = true
-         sink(chunk)
+         facts.used = "answer"
+         plan.consume(chunk)
       end
    until ended and not chunk
-   return got_any
 end
 
 local function exchange(plan, try)
    local transfer <close>, refused = c.start(plan)
-   local consumed
+   local facts = {}
    if not transfer then
       return nil, refused
    end
    note_request(plan, try)
-   if plan.consume then
-      consumed = consume(transfer, plan.consume)
-   else
-      task.wait(transfer)
-   end
+   pump(transfer, plan, facts)
    local response, err = transfer:result()
    local ms = math.floor(transfer:seconds() * 1000 + 0.5)
    if response then
@@ -172,7 +201,8 @@ local function exchange(plan, try)
    else
       note("fault", plan, { try = try, kind = err.kind, code = err.code, message = err.message, ms = ms })
    end
-   return response, err, { began = transfer:began(), consumed = consumed }
+   facts.began = transfer:began()
+   return response, err, facts
 end
 
 -- ---- another try ----
@@ -180,7 +210,7 @@ end
 -- What has not reached the service may always be sent again; what may have, only when doing it
 -- twice is the same as doing it once: by its method, or because the caller said so (safe).
 local function may_repeat(plan, facts)
-   return not facts.consumed and (plan.replay or not facts.began)
+   return not facts.used and (plan.replay or not facts.began)
 end
 
 -- How long to wait before the next try; nil and why there is none.
@@ -188,7 +218,7 @@ local function wait_before(plan, next_try, asked, facts)
    if next_try > plan.tries then
       return nil, ("after %d tries"):format(plan.tries)
    elseif not may_repeat(plan, facts) then
-      return nil, facts.consumed and "a part of the answer has been used"
+      return nil, facts.used and ("a part of the %s has been used"):format(facts.used)
          or "it may have been done, and to do it twice is not the same"
    elseif asked and asked > plan.max_wait then -- to come back before that would be no use
       return nil, ("it asks for %g s, more than %g"):format(asked, plan.max_wait)
@@ -256,8 +286,8 @@ end
 -- no redirects.
 function http.start(options)
    local plan = blame_caller(make_plan, options)
-   if plan.consume or plan.redirects > 0 then
-      error("http.start takes neither a function as 'sink' nor 'redirects'", 2)
+   if plan.consume or plan.produce or plan.redirects > 0 then
+      error("http.start takes neither a function as 'body' or 'sink' nor 'redirects'", 2)
    end
    note_request(plan, 1)
    return c.start(plan)

@@ -31,7 +31,8 @@ local function public_headers(headers)
 end
 
 local function without_body(plan)
-   plan.method, plan.body, plan.body_file, plan.shown = "GET", nil, nil, nil
+   plan.method, plan.shown = "GET", nil
+   plan.body, plan.body_file, plan.body_pieces, plan.body_length, plan.produce = nil, nil, nil, nil, nil
    for name in pairs(plan.headers) do
       if name:lower():find "^content%-" then
          plan.headers[name] = nil
@@ -83,8 +84,11 @@ function redirect.plan(plan, status, location)
       without_body(following)
       following.replay = true
    end
+   if following.produce then
+      return refuse(plan, "the answer leads on, and the body of a function cannot be sent a second time")
+   end
    if not same_origin(from, to) then
-      following.headers = public_headers(following.headers)
+      following.headers, following.client_certificate = public_headers(following.headers), nil
       if secret.is(following.body) then
          return refuse(plan, "the answer leads to another host, which does not get the secret in the body")
       end
