@@ -207,7 +207,8 @@ describe("aci.http over TLS", function()
       assert.equal(200, assert(get { client_certificate = f.pem, client_key = f.key }).status)
       local password = secret.new "hush"
       assert.equal(200, assert(get { client_certificate = f.p12, client_password = password }).status)
-      assert.equal(200, assert(get { client_certificate = f.pem, client_key = f.locked, client_password = password }).status)
+      local locked = { client_certificate = f.pem, client_key = f.locked, client_password = password }
+      assert.equal(200, assert(get(locked)).status)
 
       local _, err = get {}
       assert.equal("network tls_client", err.kind .. " " .. err.code)
