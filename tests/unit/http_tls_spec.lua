@@ -2,6 +2,7 @@
 local crypto = require "aci.crypto"
 local fs = require "aci.fs"
 local http = require "aci.http"
+local listen = require "tests.support.serve"
 local process = require "aci.process"
 local secret = require "aci.secret"
 local server = require "aci.server"
@@ -22,18 +23,7 @@ end
 
 -- A server of ours: its certificates are made for the name that is asked for.
 local function serve(answer, options)
-   local listener = assert(server.listen(options or { tls = { ca = ca } }))
-   local loop = task.spawn(function()
-      for request in function() return listener:next() end do
-         task.spawn(answer, request)
-      end
-   end)
-   return setmetatable({ port = listener:port(), address = "127.0.0.1:" .. listener:port() }, {
-      __close = function()
-         listener:close()
-         loop:cancel()
-      end,
-   })
+   return listen(answer, options or { tls = { ca = ca } })
 end
 
 local function name_host(request)
