@@ -5,6 +5,7 @@ local clock   = require "aci.clock"
 local config  = require "aci.config"
 local fail    = require "aci.error"
 local json    = require "aci.json"
+local nearest = require "aci.nearest"
 local prefect = require "aci.prefect"
 local task    = require "aci.task"
 
@@ -96,12 +97,23 @@ local function say(format, ...)
    io.stderr:write(format:format(...), "\n")
 end
 
+local function all_names()
+   local flows, all = {}, {}
+   for _, each in ipairs(api:deployments()) do
+      flows[each.flow_id] = flows[each.flow_id] or api:flow_by_id(each.flow_id)
+      all[#all + 1] = flows[each.flow_id].name .. "/" .. each.name
+   end
+   return all
+end
+
 local function find()
    local deployment = api:deployment(names[1])
    if deployment then return deployment end
+   local meant = nearest(names[1], all_names())
    fail.raise { kind = "not_found", code = "deployment",
       message = ("there is no deployment %q"):format(names[1]),
-      advice = "acihost status.lua lists them; acihost setup.lua makes those of the demo" }
+      advice = meant and ("did you mean %q?"):format(meant)
+         or "acihost status.lua lists them; acihost setup.lua makes those of the demo" }
 end
 
 --- An agent asks every few seconds; a queue that nobody has asked for a minute has none.

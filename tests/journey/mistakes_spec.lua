@@ -118,6 +118,8 @@ describe("a mistake", function()
       it("in the name of a deployment", function()
          says(1, { 'there is no deployment "Nope/Manual Deployment"', "acihost status.lua lists them" },
             j:run { "run", "Nope/Manual Deployment" })
+         says(1, { 'did you mean "Key Vault Demo/Manual Deployment"?' },
+            j:run { "run", "Key Vault Demo/Manual Deploymnt" })
          says(2, { '"KeyVault" is not FLOW/DEPLOYMENT' }, j:run { "run", "KeyVault" })
       end)
 
