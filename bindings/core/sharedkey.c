@@ -188,7 +188,7 @@ static void emit_query(aci_text query, aci_emit *out) {
     free(parameters);
 }
 
-static aci_text without_secondary(aci_text account) {
+aci_text aci_without_secondary(aci_text account) {
     const char suffix[] = "-secondary";
     size_t length = sizeof suffix - 1;
     if (account.length > length &&
@@ -203,7 +203,7 @@ static void emit_resource(const aci_shared_request *request, aci_emit *out) {
     const char *mark = request->target.length ? memchr(target, '?', request->target.length) : NULL;
     size_t path = (size_t)((mark ? mark : end) - target);
     aci_emit_byte(out, '/');
-    emit_text(out, without_secondary(request->account));
+    emit_text(out, aci_without_secondary(request->account));
     aci_emit_bytes(out, path ? target : "/", path ? path : 1);
     if (mark && mark + 1 < end) {
         emit_query((aci_text){mark + 1, (size_t)(end - mark - 1)}, out);

@@ -37,4 +37,7 @@ typedef struct aci_shared_request {
  */
 void aci_shared_key_text(const aci_shared_request *request, aci_emit *out);
 
+/* "account-secondary" is signed as "account". */
+aci_text aci_without_secondary(aci_text account);
+
 #endif

@@ -1,9 +1,12 @@
 ---@meta aci.blob
---- Blob storage by account key or by token.
+--- Blob storage by account key, by token, or by an address with a signature (SAS).
 ---
 ---     local store = blob.connect(config, "orionflows01", az:storage_key "orionflows01")
 ---     store:create_container "flows"
 ---     store:upload("flows", "demo/flow.py", "scripts/flows/key_vault_demo/flow.py")
+---
+---     local link = store:sas("flows", "demo/flow.py", { expires = os.time() + 600 }) -- for somebody without the key
+---     blob.connect(config, nil, link):download("flows", "demo/flow.py", "flow.py")
 local blob = {}
 
 ---@class aci.Store
@@ -29,7 +32,8 @@ local Store = {}
 ---@field md5? string base64
 ---@field metadata table<string, string>
 
---- `key`: the account's key, or a credential (which needs a data role). Both default to the settings'.
+--- `key`: the account's key; a credential (which needs a data role); or a SAS, as its query or as an address with
+--- it, which names the account too. Both default to the settings'.
 ---@param config aci.Config
 ---@param account? string
 ---@param key? string|aci.Secret|aci.Credential
@@ -74,5 +78,25 @@ function Store:delete(container, name, options) end
 ---@param options? {prefix?: string, delimiter?: string, page?: integer, metadata?: boolean}
 ---@return aci.Blob[] blobs, string[] prefixes
 function Store:list(container, options) end
+
+---@class aci.SasOptions
+---@field permissions? string letters: r read, a add, c create, w write, d delete, l list ("r"; of a container "rl")
+---@field expires? number|string epoch seconds or "2030-01-01T00:00:00Z" (in an hour)
+---@field starts? number|string best left out: clocks differ
+---@field ip? string an IPv4 address or "10.0.0.1-10.0.0.9"
+---@field protocol? "https"|"https,http" "https", where the service is reached by it
+---@field cache_control? string what answers say of the blob, as the four below
+---@field content_disposition? string
+---@field content_encoding? string
+---@field content_language? string
+---@field content_type? string
+
+--- A service SAS: the address of a container (`name` nil) or blob with a signature that lets whoever has it do
+--- what the options say, for a time. Only for a client that has the account's key. Renewing that key ends it.
+---@param container string
+---@param name? string
+---@param options? aci.SasOptions
+---@return aci.Secret url
+function Store:sas(container, name, options) end
 
 return blob

@@ -195,4 +195,12 @@ function crypto.certificate_facts(pem) end
 ---@return string
 function crypto.shared_key_string(request) end
 
+--- The text that is signed for a service SAS of a container or blob (version 2020-12-06 and later); the signature
+--- is `base64(hmac_sha256(unbase64(key), text))`. Names as they are, not encoded; the fields have their names in the
+--- query, values as they are before they are encoded for it.
+--- (https://learn.microsoft.com/rest/api/storageservices/create-service-sas)
+---@param sas {account: string, container: string, blob?: string, sp?: string, st?: string, se?: string, si?: string, sip?: string, spr?: string, sv?: string, sr?: string, ses?: string, rscc?: string, rscd?: string, rsce?: string, rscl?: string, rsct?: string}
+---@return string
+function crypto.service_sas_string(sas) end
+
 return crypto

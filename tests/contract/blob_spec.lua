@@ -1,10 +1,13 @@
 --- What our client relies on in Blob storage, held against the local cloud and a real Azurite: the same
 -- checks, so that the one cannot drift from the other. BLOB_ENDPOINT, BLOB_ACCOUNT and BLOB_KEY name a
 -- third service to be held to them (a real storage account).
+local blob    = require "aci.blob"
+local clock   = require "aci.clock"
 local crypto  = require "aci.crypto"
 local errors  = require "aci.error"
 local fs      = require "aci.fs"
 local rows    = require "tests.support.blobrows"
+local secret  = require "aci.secret"
 local sides   = require "tests.support.sides"
 local support = require "tests.support.blob"
 local task    = require "aci.task"
@@ -226,6 +229,96 @@ local function checks(start, side)
       assert.matches("key is wrong", err.advice)
       assert.is_nil(store:properties(container, "k"))
       assert.equal(403, refusal(stranger.list, stranger, container).status)
+   end)
+
+   --- A client of somebody who has only the address.
+   local function holder(link)
+      return blob.connect(backend.config, nil, link)
+   end
+
+   local function link_of(name, options, change)
+      local link = secret.reveal(store:sas(container, name, options))
+      return secret.new(change and assert(change(link)) or link)
+   end
+
+   local function not_allowed(f, ...)
+      local err = refusal(f, ...)
+      assert.same({ 403, "AuthorizationPermissionMismatch" }, { err.status, err.code })
+      assert.matches("the SAS allows", err.advice)
+   end
+
+   check("a SAS of a blob reads that blob, as it says, and no other", function()
+      local name = "dir/a b+%\u{e9}.txt"
+      store:put(container, name, "shared")
+      store:put(container, "other", "not shared")
+      local guest = holder(link_of(name))
+      local data, info = guest:get(container, name)
+      assert.same({ "shared", 6 }, { data, info.size })
+      assert.equal(6, guest:properties(container, name).size)
+      assert.equal(6, guest:download(container, name, folder .. "/shared").size)
+      assert.equal(403, refusal(guest.get, guest, container, "other").status)
+      not_allowed(guest.put, guest, container, name, "changed")
+      not_allowed(guest.delete, guest, container, name)
+      assert.equal("shared", (store:get(container, name)))
+   end)
+
+   check("a SAS of a container lists, writes, uploads and deletes, as its letters say", function()
+      local guest = holder(link_of(nil, { permissions = "racwdl" }))
+      guest:put(container, "one", "1")
+      guest:put(container, "one", "2", { metadata = { a = "b" } })
+      guest:upload(container, "two", write("two", ("x"):rep(5000)), { single = 1024, block = 2048, at_once = 2 })
+      assert.same({ "one", "two" }, names((guest:list(container, { page = 1 }))))
+      assert.is_true(guest:delete(container, "one"))
+      local reader = holder(link_of(nil))
+      assert.same({ "two" }, names((reader:list(container))))
+      not_allowed(reader.delete, reader, container, "two")
+      local maker = holder(link_of(nil, { permissions = "c" }))
+      maker:put(container, "new", "1")
+      not_allowed(maker.put, maker, container, "new", "2")
+      not_allowed(maker.list, maker, container)
+   end)
+
+   check("a SAS works as its query alone, for this address, and with words about the blob", function()
+      store:put(container, "b", "x")
+      local query = secret.reveal(link_of("b", { ip = "127.0.0.1", starts = clock.now() - 900,
+         cache_control = "no-cache", content_disposition = 'attachment; filename="b c"', content_type = "text/x-b" }))
+         :match "%?.*"
+      assert.equal("x", (blob.connect(backend.config, backend.account, secret.new(query)):get(container, "b")))
+   end)
+
+   check("a SAS that has ended, has not begun or was changed is refused", function()
+      store:put(container, "b", "x")
+      local short = link_of("b", { expires = math.floor(clock.now()) + 2 })
+      local function says(words, link)
+         local guest = holder(link)
+         local err = refusal(guest.get, guest, container, "b")
+         assert.equal(403, err.status)
+         assert.matches(words, err.advice)
+      end
+      local changed = "was changed, does not count yet"
+      says(changed, link_of("b", { starts = clock.now() + 600 }))
+      says(changed, link_of("b", nil, function(link) return (link:gsub("sp=r", "sp=rw")) end))
+      says(changed, link_of("b", nil, function(link) return (link:gsub("se=%d+", "se=2099")) end))
+      says(changed, link_of("b", nil, function(link) return (link:gsub("sr=b", "sr=c")) end))
+      says(changed, link_of("b", nil, function(link)
+         local first = link:match "&sig=(.)"
+         return (link:gsub("&sig=.", "&sig=" .. (first == "A" and "B" or "A")))
+      end))
+      says(changed, link_of("c", nil, function(link) return (link:gsub("/c%?", "/b?")) end))
+      task.sleep(3)
+      says("the SAS ended at 20", short)
+   end)
+
+   check("a SAS for https is refused over http", function()
+      store:put(container, "b", "x")
+      local guest = holder(link_of("b", { protocol = "https" }))
+      if store.endpoint:find "^https:" then
+         assert.equal("x", (guest:get(container, "b")))
+      else
+         local err = refusal(guest.get, guest, container, "b")
+         assert.equal("AuthorizationProtocolMismatch", err.code)
+         assert.matches("https only", err.advice)
+      end
    end)
 
    --- Each request of these is a row.

@@ -1,4 +1,5 @@
--- Blob storage: containers, blobs, lists, uploads and downloads, by account key (Shared Key) or by token.
+-- Blob storage: containers, blobs, lists, uploads and downloads, by account key (Shared Key), by token, or by the
+-- address with a signature (SAS) that somebody with the key made.
 -- `config.blob_endpoint` may name another service with the account in its path (Azurite:
 -- http://127.0.0.1:10000/devstoreaccount1); else the account's own host is used.
 local answers = require "aci.blob.answers"
@@ -7,6 +8,7 @@ local crypto = require "aci.crypto"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
 local http = require "aci.http"
+local sas = require "aci.blob.sas"
 local shared_key = require "aci.auth.shared_key"
 local task = require "aci.task"
 local upload = require "aci.blob.upload"
@@ -33,23 +35,37 @@ local function transport_for(config, own_endpoint)
    return http.client { connect_timeout = 15, ca_file = not config.connect_to and config.ca_file or nil }
 end
 
+--- How a client proves itself: {credential}, {sas} or {signer}.
+local function login_by(account, key)
+   if type(key) == "table" and key.token ~= nil then return { credential = key } end
+   if not sas.is(key) then return { signer = shared_key.new { account = account, key = key } } end
+   local given = sas.read(key)
+   if given.account and account and given.account ~= account then
+      error_.raise { kind = "usage", code = "InvalidSetting",
+         message = ("the SAS is for the storage account %s, not for %s"):format(given.account, account) }
+   end
+   return { sas = given }
+end
+
 --- A client of an account's blobs. `account` defaults to the settings', `key` to their storage_key; instead
--- of a key a credential (aci.auth) may be given: then its tokens are used, and it needs a data role.
+-- of a key a credential (aci.auth) may be given: then its tokens are used, and it needs a data role; or a SAS: its
+-- query, or an address with it, which names the account too.
 function blob.connect(config, account, key)
    require("aci.local").settle(config)
+   local named = account
    account, key = account or config.storage_account, key or config.storage_key
    if not key then
       error_.raise { kind = "usage", code = "InvalidSetting",
          message = "no key for the storage account " .. account,
          advice = "give azure:storage_key(account), a credential, or set storage_key (AZURE_STORAGE_KEY)" }
    end
-   local by_token = type(key) == "table" and key.token ~= nil
-   return setmetatable({
-      account = account, endpoint = config.blob_endpoint or default_endpoint(config, account),
-      credential = by_token and key or nil, config = config,
-      signer = not by_token and shared_key.new { account = account, key = key } or nil,
-      transport = transport_for(config, config.blob_endpoint),
-   }, Store)
+   local login = login_by(sas.is(key) and named or account, key)
+   local given = login.sas or {}
+   account = given.account or account
+   local usual = default_endpoint(config, account)
+   local endpoint = given.endpoint or config.blob_endpoint or usual
+   return setmetatable({ account = account, endpoint = endpoint, config = config, credential = login.credential,
+      signer = login.signer, given = login.sas, transport = transport_for(config, endpoint ~= usual) }, Store)
 end
 
 --- The address of a container or blob, with the query in a fixed order and fully encoded.
@@ -63,6 +79,11 @@ local function address(self, container, name, query)
    return #names > 0 and url .. "?" .. table.concat(pairs_of, "&") or url
 end
 
+--- The address as it is sent: with the SAS, where that is the way in.
+local function whole(self, url)
+   return self.given and url .. (url:find("?", 1, true) and "&" or "?") .. self.given.query or url
+end
+
 local function length_of(body)
    if body == nil then return 0 end
    if type(body) == "table" then return assert(fs.stat(body.file)).size end
@@ -71,6 +92,7 @@ end
 
 --- Authorises: the last step before a request is sent, when nothing changes any more.
 local function authorise(self, method, url, headers, body)
+   if self.given then return headers end
    if self.credential then
       headers["x-ms-date"] = clock.http_date(clock.now())
       headers.authorization = "Bearer " .. self.credential:token "https://storage.azure.com/.default"
@@ -101,13 +123,13 @@ function Store:send(request)
    local headers = headers_for(request.options or {}, request.headers)
    local body = request.body or (request.method == "PUT" and "" or nil)
    local response, why = self.transport:request {
-      method = request.method, url = url, body = body, sink = request.sink, max_body = request.max_body,
+      method = request.method, url = whole(self, url), body = body, sink = request.sink, max_body = request.max_body,
       headers = authorise(self, request.method, url, headers, body),
       retry = { tries = 5, max_wait = 60 },
    }
    if not response then error(why, 0) end
    if response.status >= 400 and not (request.accept and request.accept[response.status]) then
-      error(answers.refusal(response, request.method, url), 0)
+      error(answers.refusal(response, request.method, url, self.given and self.given.facts), 0)
    end
    return response
 end
@@ -122,7 +144,7 @@ function Store:create_container(container)
       local response = self:send { method = "PUT", container = container, query = container_query,
          accept = { [409] = true } }
       if response.status ~= 409 then return true end
-      local err = answers.refusal(response, "PUT", self.endpoint .. "/" .. container)
+      local err = answers.refusal(response, "PUT", self.endpoint .. "/" .. container, self.given and self.given.facts)
       if err.code == "ContainerAlreadyExists" then return false end
       if err.code ~= "ContainerBeingDeleted" or clock.monotonic() > deadline then error(err, 0) end
       task.sleep(pause)
@@ -202,6 +224,21 @@ function Store:list(container, options)
       marker = answers.page(response, blobs, prefixes)
    until not marker
    return blobs, prefixes
+end
+
+--- The address of a container (`name` nil) or blob with a signature that lets whoever has it do what `options`
+-- say, for a time, without the key: a secret. `options`: permissions (letters; default "r", of a container "rl"),
+-- expires (epoch seconds or "2030-01-01T00:00:00Z"; default in an hour), starts (leave it out: clocks differ), ip (an
+-- address or "from-to"), protocol ("https" or "https,http"), and what the answers shall say of the blob:
+-- cache_control, content_disposition, content_encoding, content_language, content_type.
+function Store:sas(container, name, options)
+   if not self.signer then
+      error_.raise { kind = "usage", code = "NoKey",
+         message = ("a SAS is signed with the account's key, and this client of %s has none"):format(self.account),
+         advice = "connect with azure:storage_key(account)" }
+   end
+   local place = { version = blob.VERSION, endpoint = self.endpoint, container = container, name = name }
+   return address(self, container, name) .. "?" .. sas.query(self.signer, place, options or {})
 end
 
 return blob

@@ -58,11 +58,11 @@ local function set_url(plan, options)
    if not plan.url then
       error("option 'url' is missing", 0)
    end
+   plan.secret_url = secret.is(plan.url)
    if options.query and next(options.query) then
-      local before = secret.is(plan.url) and secret.reveal(plan.url) or plan.url
-      before = before:gsub("#.*$", "")
-      plan.url = plan.url:gsub("#.*$", "") .. (before:find("?", 1, true) and "&" or "?")
-         .. text.encode_map(options.query)
+      local before = (plan.secret_url and secret.reveal(plan.url) or plan.url):gsub("#.*$", "")
+      plan.url = before .. (before:find("?", 1, true) and "&" or "?") .. text.encode_map(options.query)
+      plan.url = plan.secret_url and secret.new(plan.url) or plan.url
    end
    plan.secret_url = secret.is(plan.url)
 end

@@ -4,6 +4,7 @@ local fault = require "aci.fault"
 local http = require "aci.http"
 local xml = require "aci.xml"
 local advice = require "aci.fault.advice"
+local sas = require "aci.blob.sas"
 
 local answers = {}
 
@@ -30,11 +31,19 @@ local function text_of(node, name)
    return text ~= "" and text or nil
 end
 
--- Azurite calls every bad signature AuthorizationFailure; Azure calls the firewall so.
-local key_advice = "the account key is wrong, or the account's firewall does not let this address in"
+--- What to do about a code. Azurite calls every bad signature AuthorizationFailure; Azure calls the firewall so.
+local function advice_for(code, given)
+   local of_sas = given and sas.advice(code, given)
+   if of_sas then return of_sas end
+   if code == "AuthorizationFailure" then
+      return "the account key is wrong, or the account's firewall does not let this address in"
+   end
+   return code == "AuthenticationFailed" and "the account key is wrong, or this machine's clock is" or advice[code]
+end
 
---- The error object of a refusal. For a bad signature it shows the text that the service signed.
-function answers.refusal(response, method, url)
+--- The error object of a refusal. For a bad signature it shows the text that the service signed. `given`: what the
+-- SAS says that was sent.
+function answers.refusal(response, method, url, given)
    local body = parsed(response)
    local code = response.headers["x-ms-error-code"] or text_of(body, "Code")
    local message = (text_of(body, "Message") or code or "the service answered " .. response.status)
@@ -44,9 +53,7 @@ function answers.refusal(response, method, url)
    return error_.new {
       kind = fault.kind(response.status, code), code = code, status = response.status, method = method,
       url = fault.bare_url(url), request_id = response.headers["x-ms-request-id"], message = message,
-      advice = code == "AuthorizationFailure" and key_advice
-         or code == "AuthenticationFailed" and "the account key is wrong, or this machine's clock is"
-         or advice[code] or nil,
+      advice = advice_for(code, given),
    }
 end
 
