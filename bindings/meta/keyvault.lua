@@ -19,6 +19,8 @@ local Vault = {}
 ---@field tags table
 ---@field content_type? string
 
+--- A vault by an address outside of the settings' domain is asked first which token it wants, and gets one only for
+--- a domain that it is in, as the SDKs do it.
 ---@param config aci.Config
 ---@param name? string the vault's name or address; default the settings'
 ---@param credential? aci.Credential

@@ -96,6 +96,51 @@ describe("aci.keyvault", function()
       http:finished()
    end)
 
+   it("asks a vault outside of the settings' domain first, without a token and without the body", function()
+      for _, host in ipairs { "kv.managedhsm.azure.net", "kv.vault.azure.net:8443" } do
+         local resource = "https://" .. host:match "^kv%.(.*)$"
+         local http = fake_http.new {
+            { "GET https://" .. host .. "/secrets?api-version=7.4", 401, refused("Unauthorized", "AKV10000"),
+               challenge(OWN, resource) },
+            { "PUT https://" .. host .. "/secrets/x", 200, bundle "v" },
+            { "GET https://" .. host .. "/secrets/x", 200, bundle "v" } }
+         local credential = fake_http.credential "t"
+         local vault = keyvault.connect(fake_http.config(http), "https://" .. host .. "/", credential)
+         vault:set("x", "v")
+         vault:secret "x"
+         assert.is_nil(http:got(1).headers.authorization)
+         assert.is_nil(http:got(1).json)
+         assert.equal("Bearer t", http:got(2).headers.authorization)
+         assert.equal(resource .. "/.default", credential.asked[1])
+         http:finished()
+      end
+   end)
+
+   it("sends no token to a vault elsewhere that asks for one of ours, or for none", function()
+      for host, resource in pairs { ["localhost:8443"] = "https://vault.azure.net",
+         ["evilvault.azure.net"] = "https://vault.azure.net", ["kv.vault.azure.net:1"] = "https://vault.azure.net",
+         ["vault.azure.net"] = "https://vault.azure.net", ["kv.vault.azure.net.evil.example"] = "https://azure.net",
+         ["a.example"] = "http://example" } do
+         local http = fake_http.new { { "GET https://" .. host .. "/secrets", 401, refused("Unauthorized", "x"),
+            challenge(OWN, resource) } }
+         local credential = fake_http.credential "t"
+         local vault = keyvault.connect(fake_http.config(http), "https://" .. host, credential)
+         assert.equal("ChallengeMismatch", failure(vault.secret, vault, "x").code, host)
+         assert.same({}, credential.asked)
+      end
+      local http = fake_http.new { { "GET https://a.example/secrets", 200, "{}" } }
+      local vault = keyvault.connect(fake_http.config(http), "https://a.example", fake_http.credential "t")
+      assert.equal("NoChallenge", failure(vault.secret, vault, "x").code)
+   end)
+
+   it("refuses an address with more than a host in it", function()
+      for _, url in ipairs { "https://u:p@kv.vault.azure.net", "https://kv.vault.azure.net/secrets/x",
+         "https://kv.vault.azure.net?x=.vault.azure.net" } do
+         assert.equal("usage", failure(keyvault.connect, fake_http.config(fake_http.new {}), url,
+            fake_http.credential "t").kind)
+      end
+   end)
+
    it("sends no token for a resource of another domain", function()
       for _, resource in ipairs { "https://evil.net", "https://t.azure.net", "not-a-url",
          "https://kv-orion.vault.azure.net", "https://ult.azure.net" } do

@@ -1,5 +1,6 @@
--- The secrets of a Key Vault. The token's scope is known, so no challenge round is made; a 401 challenge is
--- read all the same: it may name another tenant (said in the error) or another resource of the same domain.
+-- The secrets of a Key Vault. The scope of a vault in the settings' domain is known, so no challenge round is made;
+-- a 401 challenge is read all the same: it may name another tenant (said in the error) or another resource of the
+-- same domain. A vault by an address elsewhere is asked first, and gets a token only for a domain that it is in.
 local clock = require "aci.clock"
 local error_ = require "aci.error"
 local fault = require "aci.fault"
@@ -17,31 +18,47 @@ keyvault.VERSION = "7.4"
 local Vault = {}
 Vault.__index = Vault
 
+local function host_of(url)
+   return url and url:match "^https://([^/?#]+)"
+end
+
+--- Whether a host is below a domain; ports count, but for 443.
+local function is_below(host, domain)
+   domain = "." .. domain:lower():gsub(":443$", "")
+   return host:lower():gsub(":443$", ""):sub(-#domain) == domain
+end
+
+--- "kv-orion" or "https://kv-orion.vault.azure.net" as an address.
+local function address_of(config, name)
+   local host, rest_of_it = name:match "^https://([^/?#]+)(.*)$"
+   if host then
+      if host:find "@" or not rest_of_it:find "^/*$" then
+         error_.raise { kind = "usage", code = "InvalidSetting",
+            message = ("the vault's address %s has more in it than a host"):format(fault.bare_url(name)) }
+      end
+      return "https://" .. host
+   end
+   local good, why = rules.vault(name)
+   if not good then
+      error_.raise { kind = "usage", code = "InvalidSetting",
+         message = ("the vault name %q %s"):format(name, why) }
+   end
+   return ("https://%s.%s"):format(name:lower(), config.vault_suffix)
+end
+
 --- A client of a vault by its name (default the settings' vault) or its address. `credential` defaults to
 -- the settings'. Raises kind usage for a name that cannot be a vault's.
 function keyvault.connect(config, name, credential)
    require("aci.local").settle(config)
-   name = name or config.vault
-   local url = name:find "^https://" and name:gsub("/+$", "") or nil
-   if not url then
-      local good, why = rules.vault(name)
-      if not good then
-         error_.raise { kind = "usage", code = "InvalidSetting",
-            message = ("the vault name %q %s"):format(name, why) }
-      end
-      url = ("https://%s.%s"):format(name:lower(), config.vault_suffix)
-   end
+   local url = address_of(config, name or config.vault)
    return setmetatable({
       url = url, name = url:match "^https://([^./]+)", config = config,
+      scope_known = is_below(host_of(url), config.vault_suffix),
       client = rest.client(config, {
          base = url, name = "Key Vault", scope = ("https://%s/.default"):format(config.vault_suffix),
          credential = credential or require("aci.auth").credential(config),
       }),
    }, Vault)
-end
-
-local function host_of(url)
-   return url and url:match "^https://([^/?#]+)"
 end
 
 --- The parts of `WWW-Authenticate: Bearer authorization="https://login/TENANT", resource="https://..."`.
@@ -57,11 +74,10 @@ local function challenge_of(response)
 end
 
 --- A token may go only to a service of the domain that it is for: the vault's host has to end in a dot and
--- the host of the challenge's resource.
+-- the host of the challenge's resource. Gives its scope.
 local function check_resource(self, challenge)
    local wanted, host = host_of(challenge.resource), host_of(self.url)
-   wanted, host = wanted and wanted:gsub(":443$", ""):lower(), host:gsub(":443$", ""):lower()
-   if wanted and host:sub(-#wanted - 1) == "." .. wanted then return end
+   if wanted and is_below(host, wanted) then return challenge.resource:gsub("/+$", "") .. "/.default" end
    error_.raise { kind = "auth", code = "ChallengeMismatch", url = self.url,
       message = ("%s asks for a token for %s, which is not its domain; none was sent"):format(
          host, challenge.resource or "nothing") }
@@ -76,16 +92,29 @@ local function wrong_tenant(self, challenge)
       .. "client_secret of that one"):format(challenge.tenant, ours) }
 end
 
+--- Asks a vault outside of the settings' domain, showing no token, which one it wants.
+local function ask_scope(self)
+   local response = rest.client(self.config, { base = self.url, name = "Key Vault" }):send { method = "GET",
+      url = "/secrets?api-version=" .. keyvault.VERSION, accept = { [401] = true } }
+   local challenge = response.status == 401 and challenge_of(response)
+   if not challenge then
+      error_.raise { kind = "auth", code = "NoChallenge", url = self.url,
+         message = ("%s does not say which token it wants; none was sent"):format(host_of(self.url)),
+         advice = "is it a key vault?" }
+   end
+   self.client.scope, self.scope_known = check_resource(self, challenge), true
+end
+
 --- Sends a request; follows a challenge once.
 local function send(self, request)
+   if not self.scope_known then ask_scope(self) end
    request.accept = request.accept or {}
    request.accept[401] = true
    local response = self.client:send(request)
    if response.status ~= 401 then return response end
    local challenge = challenge_of(response)
    if challenge then
-      check_resource(self, challenge)
-      local scope = challenge.resource:gsub("/+$", "") .. "/.default"
+      local scope = check_resource(self, challenge)
       if scope ~= self.client.scope then
          self.client.scope = scope
          response = self.client:send(request)
