@@ -80,9 +80,10 @@ function auth.azure_cli(config, options) end
 ---@return aci.Credential
 function auth.device_code(config, options) end
 
---- A credential of your own: `fetch(scope)` gives a secret token and its end.
+--- A credential of your own: `fetch(scope)` gives a secret token, its end, and when to renew it where that is to be
+--- sooner than five minutes before (epoch seconds).
 ---@param name string
----@param fetch fun(scope: string): aci.Secret, number
+---@param fetch fun(scope: string): aci.Secret, number, number?
 ---@return aci.Credential
 function auth.new(name, fetch) end
 

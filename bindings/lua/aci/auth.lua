@@ -12,13 +12,15 @@ local federated = require "aci.auth.federated"
 local identity = require "aci.auth.identity"
 local shared_key = require "aci.auth.shared_key"
 local task = require "aci.task"
+local unavailable = require "aci.auth.unavailable"
 
 local auth = {}
 
 local Credential = {}
 Credential.__index = Credential
 
---- A credential from a function `fetch(scope) -> token, expires_on`. `name` is what errors and -v call it.
+--- A credential from a function `fetch(scope) -> token, expires_on [, renew_on]`. `name` is what errors and -v
+-- call it.
 function auth.new(name, fetch)
    return setmetatable({ name = name, fetch = fetch, cache = {}, flights = {} }, Credential)
 end
@@ -27,11 +29,12 @@ local function is_fresh(entry)
    return entry ~= nil and clock.now() < entry.renew
 end
 
--- Renewed five minutes before its end; a short token when a quarter of its life is left.
-local function remember(self, scope, token, expires_on)
+-- Renewed five minutes before its end; a short token when a quarter of its life is left; sooner where the service
+-- says so (refresh_in).
+local function remember(self, scope, token, expires_on, renew_on)
    local left = expires_on - clock.now()
    self.cache[scope] = { token = token, expires_on = expires_on, taken = clock.now(),
-      renew = expires_on - math.min(300, left / 4) }
+      renew = math.min(expires_on - math.min(300, left / 4), renew_on or math.huge) }
 end
 
 -- The fetch runs as a task of its own: it goes on when the one who asked first is cancelled.
@@ -39,20 +42,23 @@ local function launch(self, scope)
    local flight = task.future()
    self.flights[scope] = flight
    task.spawn(function()
-      local ok, token, expires_on = pcall(self.fetch, scope)
+      local ok, token, expires_on, renew_on = pcall(self.fetch, scope)
       self.flights[scope] = nil
       if not ok then return flight:fail(token) end
-      remember(self, scope, token, expires_on)
+      remember(self, scope, token, expires_on, renew_on)
       flight:set(token, expires_on)
    end)
    return flight
 end
 
--- Faults that pass: the token that is held serves until its end.
+-- Nobody refused the login, but nobody gave a token: the one that is held serves until its end.
 local function is_passing(err)
    return error_.is(err, "network") or error_.is(err, "timeout") or error_.is(err, "server")
-      or error_.is(err, "throttled")
+      or error_.is(err, "throttled") or unavailable.is(err)
 end
+
+-- How long the token that is held serves after a renewal failed, before it is tried again.
+local PAUSE = 30
 
 --- A token for a scope ("https://vault.azure.net/.default") and when it ends (epoch seconds). However many
 -- tasks ask at once, one request is made. The token is a secret. Raises kind auth.
@@ -62,6 +68,7 @@ function Credential:token(scope)
    local ok, token, ends = pcall(function() return (self.flights[scope] or launch(self, scope)):wait() end)
    if ok then return token, ends end
    if entry and is_passing(token) and clock.now() < entry.expires_on - 10 then
+      entry.renew = math.min(clock.now() + PAUSE, entry.expires_on - 10)
       return entry.token, entry.expires_on
    end
    error(token, 0)

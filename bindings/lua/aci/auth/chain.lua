@@ -95,14 +95,14 @@ end
 -- Opened once, however many services are asked for at the same time: a person is shown one code.
 local function try(link, config, how, scope)
    local fetch
-   local ok, token, ends = pcall(function()
+   local ok, token, ends, renew_on = pcall(function()
       fetch = how.opened[link] or link.open(config, how)
       how.opened[link] = fetch
       return fetch(scope)
    end)
    if ok then
       trace.decision("credential: %s is used", link.name)
-      return fetch, token, ends
+      return fetch, token, ends, renew_on
    end
    if not unavailable.is(token) then error(token, 0) end
    trace.decision("credential: not %s: %s", link.name, token.message)
@@ -132,11 +132,11 @@ function chain.source(config, options)
       if chosen then return chosen(scope) end
       local reasons = {}
       for _, link in ipairs(kept) do
-         local fetch, token, ends = try(link, config, how, scope)
+         local fetch, token, ends, renew_on = try(link, config, how, scope)
          if fetch then
             chosen = fetch
             if options.found then options.found(link.name) end
-            return token, ends
+            return token, ends, renew_on
          end
          reasons[#reasons + 1] = token
       end

@@ -22,9 +22,9 @@ end
 
 -- One poll: the answer, or nil as long as nobody has entered the code, then also whether to ask more slowly.
 local function poll(config, login, code)
-   local ok, token, ends, body = pcall(endpoint.token, config, login.tenant,
+   local ok, token, ends, renew_on, body = pcall(endpoint.token, config, login.tenant,
       { grant_type = GRANT, client_id = login.client_id, device_code = code })
-   if ok then return { token = token, ends = ends, refresh = body.refresh_token } end
+   if ok then return { token = token, ends = ends, renew_on = renew_on, refresh = body.refresh_token } end
    if is(token, "authorization_pending") then return nil end
    if is(token, "slow_down") then return nil, true end
    error(token, 0)
@@ -47,9 +47,11 @@ end
 
 -- Another service, or the same one later: without asking the person again, as long as Entra allows that.
 local function renew(config, login, refresh, scope)
-   local ok, token, ends, body = pcall(endpoint.token, config, login.tenant, { grant_type = "refresh_token",
+   local ok, token, ends, renew_on, body = pcall(endpoint.token, config, login.tenant, { grant_type = "refresh_token",
       client_id = login.client_id, refresh_token = refresh, scope = scope .. " offline_access" })
-   if ok then return { token = token, ends = ends, refresh = body.refresh_token or refresh } end
+   if ok then
+      return { token = token, ends = ends, renew_on = renew_on, refresh = body.refresh_token or refresh }
+   end
    if is(token, "invalid_grant") or is(token, "interaction_required") then return nil end
    error(token, 0)
 end
@@ -71,7 +73,7 @@ function device_code.source(config, login)
       ended:set(true)
       if not ok then error(got, 0) end
       refresh = got.refresh
-      return got.token, got.ends
+      return got.token, got.ends, got.renew_on
    end
 end
 

@@ -46,14 +46,21 @@ function endpoint.post(config, tenant, form, name)
    return body
 end
 
---- The same for a token: gives the secret token, its end (epoch seconds), the whole answer.
+--- When an answer says that its token should be renewed (epoch seconds), or nil.
+function endpoint.renewal(body)
+   local seconds = tonumber(body.refresh_in)
+   return seconds and seconds > 0 and clock.now() + seconds or nil
+end
+
+--- The same for a token: gives the secret token, its end and when to renew it (epoch seconds; nil: when it nears
+-- its end), the whole answer.
 function endpoint.token(config, tenant, form)
    local body = endpoint.post(config, tenant, form)
    if not body.access_token then
       error_.raise { kind = "server", code = "NoToken", url = config.authority,
          message = "the token endpoint's answer holds no access_token" }
    end
-   return body.access_token, clock.now() + (tonumber(body.expires_in) or 3600), body
+   return body.access_token, clock.now() + (tonumber(body.expires_in) or 3600), endpoint.renewal(body), body
 end
 
 return endpoint

@@ -2,7 +2,9 @@
 -- in the form of App Service and Container Apps, or in that of a Windows container group, which sets the same
 -- names. Else by IMDS, which is what a Linux container group has.
 local clock = require "aci.clock"
+local endpoint = require "aci.auth.endpoint"
 local error_ = require "aci.error"
+local fault = require "aci.fault"
 local json = require "aci.json"
 local process = require "aci.process"
 local rest = require "aci.rest"
@@ -81,9 +83,11 @@ local function refusal(asked, response)
    local body = decoded(response)
    local message = body.error_description or body.message or ("it answered " .. response.status)
    local missing = message:find "not found" or message:find "No User Assigned"
+   local status = response.status
    return error_.new {
-      kind = "auth", code = type(body.error) == "string" and body.error or nil, status = response.status,
-      method = "GET", url = asked.url, unavailable = response.status == 400,
+      kind = (status == 429 or status >= 500) and fault.kind(status) or "auth", status = status,
+      code = type(body.error) == "string" and body.error or nil, method = "GET", url = asked.url,
+      unavailable = status == 400 or status == 404 or status == 410,
       message = ("%s gives no token: %s"):format(asked.name, message),
       advice = missing and "attach the identity to this container group or machine, or correct client_id"
          or message:find "Multiple" and "set client_id (AZURE_CLIENT_ID) to the one that is meant" or nil,
@@ -177,7 +181,7 @@ function identity.source(config, options)
    local transport = rest.direct(config)
    return function(scope)
       local body = ask_forms(transport, forms_of(environment), environment, options, scope)
-      return body.access_token, expiry(body)
+      return body.access_token, expiry(body), endpoint.renewal(body)
    end
 end
 
