@@ -1,16 +1,18 @@
 -- Every secret is a canary. The scripts run at -vvv under strace, the local cloud and its containers too, and
 -- none may be in an argument, the name of a file, an output, a log or a file; but for what design.md names:
 -- the bodies and headers of requests to this machine, the local cloud's store and its 0600 files.
-local crypto  = require "aci.crypto"
+local crypto   = require "aci.crypto"
 local fs      = require "aci.fs"
 local http    = require "aci.http"
 local journey = require "tests.support.journey"
 local json    = require "aci.json"
 local process = require "aci.process"
+local registry = require "tests.support.registry"
+local secret  = require "aci.secret"
 local strace  = require "tests.support.strace"
 local task    = require "aci.task"
 
-local demo = "Key Vault Demo/Manual Deployment"
+local demo, simple = "Key Vault Demo/Manual Deployment", "Simple Demo/Simple Deployment"
 
 -- Below the local cloud's state folder: the store and the files of mode 0600 that hold secrets.
 local store = { "^/cloud%.db", "^/owner%.json", "^/control%.key", "^/ca%-key%.pem", "^/groups/%x+/spec%.json" }
@@ -50,8 +52,8 @@ describe("secrets", function()
       return said
    end
 
-   local function in_background(words)
-      local wanted = options(words)
+   local function in_background(words, extra)
+      local wanted = options(words, extra)
       wanted.stdout, wanted.stderr = { file = ("%s/logs/%s.log"):format(here.home, words[1]) }, "stdout"
       return assert(process.spawn(wanted))
    end
@@ -69,6 +71,8 @@ describe("secrets", function()
             client_secret = secret.reveal(block.data.client_secret),
             storage_key = secret.reveal(c.azure:storage_key(c.config.storage_account)),
             owner_secret = owner.client_secret, token = secret.reveal(token),
+            signature = secret.reveal(require "aci.blob".connect(c.config, nil, c.azure:storage_key(
+               c.config.storage_account)):sas("flows", nil, { expires = "2099-01-01T00:00:00Z" })):match "&sig=(.*)",
             control_key = require "aci.fs".read(cloud .. "/control.key") })]] }
       return assert(json.decode(out))
    end
@@ -123,6 +127,13 @@ describe("secrets", function()
       if here then here:close() end
    end)
 
+   -- The id of a run that nobody but execute.lua takes.
+   local function scheduled()
+      return (here:good { "-e", ([[
+         local api = require "aci.setup".connect().prefect
+         print(api:create_run(api:deployment("%s").id).id)]]):format(simple) }):match "%S+"
+   end
+
    local cloud
 
    local function begin()
@@ -140,12 +151,76 @@ describe("secrets", function()
       traced { "setup", "-vvv", "--output", "json" }
       local worker = in_background { "worker", "-q", "armaci", "-vvv" }
       traced { "run", demo, "-vvv" }
-      traced { "run", "Simple Demo/Simple Deployment", "-vvv" }
+      traced { "run", simple, "-vvv" }
+      traced { "run", simple, "-vvv", "--job-variable", "env.STAGE=test" }
+      traced { "doctor", "-vvv" }
       worker:kill "TERM"
       assert.is_true(task.wait(worker, 60))
       traced { "status", "-vvv" }
+      traced { "logs", "-vvv" }
+      traced { "logs", "-vvv", "--output", "json", "--tail", "5" }
+      traced { "logs", "--agent", "-vvv" }
+      traced { "execute", scheduled(), "-vvv" }
+      traced { "teardown", "--plan", "-vvv" }
       traced { "sim", "requests", "-vvv" }
+      traced { "sim", "venv", "spec.example/image:1", "-vvv" }
+      traced { "sim", "taken", "storage", "somebodyelses", "-vvv" }
       for name, value in pairs(made()) do add(name, value) end
+   end)
+
+   it("go through images and registries", function()
+      if not here then return pending "no strace here" end
+      local image = here.home .. "/image.tar"
+      traced { "image", image, "-vvv" }
+      if not process.find "docker-registry" then return pending "no docker-registry here" end
+      add("registry password", "correct horse")
+      local wrong = token "push"
+      add("wrong registry password", wrong)
+      local theirs <close> = registry.start(registry.basic("spec", registry.HASH))
+      local to = theirs.host .. "/acihost:1"
+      traced({ "push", "-u", "spec", to, image, "-vvv" }, { ACIHOST_REGISTRY_PASSWORD = "correct horse" })
+      traced({ "push", "-u", "spec", to, image, "-vvv" }, { ACIHOST_REGISTRY_PASSWORD = wrong }, 4)
+   end)
+
+   it("go through logins", function()
+      if not here then return pending "no strace here" end
+      local owner = here:owner()
+      local login = assert(crypto.login_certificate { name = "canary" })
+      local password, other = token "pfx", token "wrongpfx"
+      add("certificate password", password)
+      add("wrong certificate password", other)
+      add("private key", secret.reveal(login.key):match "\n([^\n]+)\n")
+      local path = here.home .. "/user/login.pfx"
+      assert(fs.write(path, secret.reveal(crypto.write_pkcs12(login.key, login.certificate, password))))
+      local environment = { AZURE_CLIENT_ID = owner.client_id, AZURE_TENANT_ID = owner.tenant,
+         AZURE_CLIENT_CERTIFICATE_PATH = path, AZURE_CLIENT_CERTIFICATE_PASSWORD = password }
+      assert.matches("AADSTS700027", traced({ "status", "-vvv" }, environment, 4))
+      environment.AZURE_CLIENT_CERTIFICATE_PASSWORD = other
+      traced({ "status", "-vvv" }, environment, 2)
+      local asking = in_background({ "status", "-vvv" }, { AZURE_TOKEN_CREDENTIALS = "DeviceCodeCredential",
+         AZURE_TENANT_ID = owner.tenant, AZURE_CLIENT_ID = owner.client_id })
+      local code
+      journey.eventually(30, function()
+         code = (fs.read(here.home .. "/logs/status.log") or ""):match "acihost sim login (%w+)"
+         return code
+      end)
+      traced { "sim", "login", code, "-vvv" }
+      assert.is_true(task.wait(asking, 60))
+   end)
+
+   it("go through an address with a signature", function()
+      if not here then return pending "no strace here" end
+      local said = traced({ "-e", [[
+         require "aci.trace".to(3)
+         local c, blob = require "aci.setup".connect(), require "aci.blob"
+         local link = blob.connect(c.config, nil, c.azure:storage_key(c.config.storage_account)):sas("flows", nil,
+            { expires = "2099-01-01T00:00:00Z" })
+         local guest = blob.connect(c.config, nil, link)
+         print(link, #guest:list "flows", require "aci.json".encode { link = link })
+         require "aci.pretty".print(guest)
+         print(pcall(guest.put, guest, "flows", "x", "y"))
+         error("it is " .. require "aci.secret".reveal(link))]] }, nil, 1)
+      assert.matches("the SAS allows rl only", said)
    end)
 
    it("go through failures", function()
@@ -180,6 +255,8 @@ describe("secrets", function()
       traced { "teardown", "--yes", "--purge", "-vvv" }
       traced { "sim", "stop", "-vvv" }
       assert.is_true(task.wait(cloud, 60))
+      traced { "sim", "start", "-vvv" }
+      traced { "sim", "reset", "-vvv" }
    end)
 
    it("are in no argument, name of a file, output or log", function()

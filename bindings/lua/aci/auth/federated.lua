@@ -46,8 +46,8 @@ function federated.source(config, login)
    return function(scope)
       local token, claims = read(login.token_file)
       local ok, access, ends, renew_on = pcall(endpoint.token, config, login.tenant, {
-         grant_type = "client_credentials", client_id = login.client_id, client_assertion_type = assertion.TYPE, client_assertion = token,
-         scope = scope })
+         grant_type = "client_credentials", client_id = login.client_id, client_assertion_type = assertion.TYPE,
+         client_assertion = token, scope = scope })
       if not ok then error(told(access, claims), 0) end
       return access, ends, renew_on
    end
