@@ -44,7 +44,7 @@ describe("secrets", function()
    -- A command under strace; its output is searched too.
    local function traced(words, extra, exit)
       local wanted = options(words, extra)
-      wanted.timeout = 300
+      wanted.timeout = 100
       local ran = assert(process.run(wanted))
       local said = ran.stdout .. ran.stderr
       outputs[#outputs + 1] = { table.concat(words, " "), said }
@@ -152,7 +152,7 @@ describe("secrets", function()
       local worker = in_background { "worker", "-q", "armaci", "-vvv" }
       traced { "run", demo, "-vvv" }
       traced { "run", simple, "-vvv" }
-      traced { "run", simple, "-vvv", "--job-variable", "env.STAGE=test" }
+      traced({ "run", simple, "-vvv", "--job-variable", "env.STAGE=test" }, nil, 2)
       traced { "doctor", "-vvv" }
       worker:kill "TERM"
       assert.is_true(task.wait(worker, 60))
@@ -161,7 +161,7 @@ describe("secrets", function()
       traced { "logs", "-vvv", "--output", "json", "--tail", "5" }
       traced { "logs", "--agent", "-vvv" }
       traced { "execute", scheduled(), "-vvv" }
-      traced { "teardown", "--plan", "-vvv" }
+      traced({ "teardown", "--plan", "-vvv" }, nil, 3)
       traced { "sim", "requests", "-vvv" }
       traced { "sim", "venv", "spec.example/image:1", "-vvv" }
       traced { "sim", "taken", "storage", "somebodyelses", "-vvv" }
@@ -255,8 +255,10 @@ describe("secrets", function()
       traced { "teardown", "--yes", "--purge", "-vvv" }
       traced { "sim", "stop", "-vvv" }
       assert.is_true(task.wait(cloud, 60))
-      traced { "sim", "start", "-vvv" }
+      local started = in_background { "sim", "start", "-vvv" } -- strace ends with the cloud that it starts
+      journey.eventually(60, function() return here:cloud() end)
       traced { "sim", "reset", "-vvv" }
+      assert.is_true(task.wait(started, 60))
    end)
 
    it("are in no argument, name of a file, output or log", function()
