@@ -10,6 +10,7 @@ local crypto     = require "aci.crypto"
 local errors     = require "aci.error"
 local fs         = require "aci.fs"
 local graph      = require "aci.graph"
+local process    = require "aci.process"
 local secret     = require "aci.secret"
 local store      = require "aci.store"
 local task       = require "aci.task"
@@ -108,13 +109,37 @@ describe("the credentials against the local cloud", function()
    end)
 
    describe("client certificate", function()
-      it("works from PEM, encrypted PEM's peer PKCS#12, as PS256 and RS256, with its chain", function()
+      it("works from PEM and PKCS#12, with a password and without, as PS256 and RS256, with its chain", function()
          local password = secret.new "pass word"
+         local bare = file("bare.pfx", assert(crypto.write_pkcs12(login.key, login.certificate)))
          local pfx = file("login.pfx", assert(crypto.write_pkcs12(login.key, login.certificate, password)))
          local pem = folder .. "/login.pem"
          for _, one in ipairs { { certificate = pem }, { certificate = pem, algorithm = "RS256" },
-            { certificate = pem, send_chain = true }, { certificate = pfx, password = password } } do
+            { certificate = pem, send_chain = true }, { certificate = pfx, password = password },
+            { certificate = pfx, password = password, algorithm = "RS256" }, { certificate = bare } } do
             assert.equal("2", works(auth.client_certificate(config, with(one))).appidacr)
+         end
+      end)
+
+      it("works from PEM with an encrypted key, in OpenSSL's two forms; says when the password is wrong", function()
+         if not process.find "openssl" then return pending "no openssl here" end
+         local plain = file("plain.pem", secret.reveal(login.key))
+         for _, how in ipairs { { "pkcs8", "-topk8" }, { "rsa", "-aes128", "-traditional" } } do
+            local args = { "openssl", how[1], "-in", plain, "-passout", "pass:pass word" }
+            table.move(how, 2, #how, #args + 1, args)
+            local key = assert(process.run { args = args }).stdout
+            assert.matches("ENCRYPTED", key)
+            local pem = file("encrypted.pem", key .. login.certificate)
+            works(auth.client_certificate(config, with { certificate = pem, password = secret.new "pass word" }))
+            for words, password in pairs { ["is the password right"] = secret.new "no", ["is it encrypted"] = false } do
+               local credential = auth.client_certificate(config,
+                  with { certificate = pem, password = password or nil })
+               local ok, err = pcall(credential.token, credential, ARM)
+               assert.is_false(ok)
+               assert.same({ "usage", "InvalidSetting" }, { err.kind, err.code })
+               assert.matches(words, err.message)
+               assert.matches("AZURE_CLIENT_CERTIFICATE_PASSWORD", err.advice)
+            end
          end
       end)
 

@@ -206,6 +206,12 @@ describe("aci.auth, managed identity", function()
       assert.matches("attach the identity", failure(credential.token, credential, ARM).advice)
    end)
 
+   it("says how to name the one that is meant of several", function()
+      local credential = identity { { IMDS, 400, { error = "invalid_request", error_description = "Multiple user "
+         .. "assigned identities exist, please specify the clientId / resourceId" } } }
+      assert.matches("AZURE_CLIENT_ID", failure(credential.token, credential, ARM).advice)
+   end)
+
    it("is what the settings give when they hold no secret", function()
       local config = fake_http.config(fake_http.new {}, { client_id = CLIENT })
       assert.matches("managed identity", tostring(auth.credential(config)))
