@@ -88,10 +88,15 @@ local function checks(start)
       local host = backend.config.blob_endpoint or ("https://%s.blob.%s"):format(backend.account,
          backend.config.storage_suffix)
       local key = secret.is(backend.key) and secret.reveal(backend.key) or backend.key
-      local credentials = { account_url = json.null, connection_string = secret.new(
-         ("DefaultEndpointsProtocol=https;AccountName=%s;AccountKey=%s;BlobEndpoint=%s/"):format(backend.account, key,
-            host)) }
+      local function by(proof)
+         return { account_url = json.null, connection_string = secret.new(
+            ("DefaultEndpointsProtocol=https;AccountName=%s;%s;BlobEndpoint=%s/"):format(backend.account, proof,
+               host)) }
+      end
+      local credentials = by("AccountKey=" .. key)
+      local signature = secret.reveal(backend.store:sas "flows"):match "%?(.*)"
       local blocks = { ["azure-blob-storage-credentials/az"] = { data = credentials },
+         ["azure-blob-storage-credentials/sas"] = { data = by("SharedAccessSignature=" .. signature) },
          ["azure-blob-storage-container/code"] = { data = { container_name = "flows", base_folder = "team/b",
             credentials = credentials } } }
       return { block = function(_, slug, name) return blocks[slug .. "/" .. name] end,
@@ -121,6 +126,12 @@ local function checks(start)
       assert.same({ "Running 1 deployment pull step(s)", "Executing deployment step: pull_from_azure_blob_storage",
          "Deployment step 'pull_from_azure_blob_storage' completed successfully",
          "All deployment steps completed successfully" }, said)
+   end)
+
+   check("comes by pull steps with a SAS in place of the key", function()
+      local path = upload("flows", "team/d/")
+      assert.same(expected(), (pull { { "pull_from_azure_blob_storage", { container = "flows",
+         folder = "team/d/" .. path, credentials = "{{ prefect.blocks.azure-blob-storage-credentials.sas }}" } } }))
    end)
 
    check("comes from a container block, and what a step gives is filled into the next", function()

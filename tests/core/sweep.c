@@ -38,6 +38,12 @@ static const char *const scripts[] = {
     "assert(secret.equal(s, 'abcdef'))\n"
     "return secret.reveal(s), tostring(s)",
 
+    "local crypto = require 'aci.crypto'\n"
+    "assert(#crypto.shared_key_string {method = 'GET', account = 'a', target = '/c?b=1&a=%20', "
+    "headers = {['x-ms-a'] = 'b'}} > 20)\n"
+    "return crypto.service_sas_string {account = 'a', container = 'c', blob = 'b', sp = 'r'},\n"
+    "   pcall(crypto.service_sas_string, {account = 'a', container = 'c\\n'})",
+
     "local c, secret = require 'aci._http', require 'aci.secret'\n"
     "local o = {url = 'http://127.0.0.1:1/', body = secret.new 'b', headers = {a = secret.new 'v', "
     "b = 2}}\n"

@@ -1,10 +1,12 @@
-/* Fuzzes the small readers of text: dates, hex, base64, percent-encoding, what Shared Key signs.
+/* Fuzzes the small readers of text: dates, hex, base64, percent-encoding, what storage signs.
  * sources: bindings/core/datetime.c bindings/core/encode.c bindings/core/sharedkey.c
- * sources: bindings/core/emit.c bindings/core/number.c bindings/core/jstring.c -lm
+ * sources: bindings/core/sas.c bindings/core/emit.c bindings/core/number.c
+ * sources: bindings/core/jstring.c -lm
  *
  * Beyond "no crash": what was read is written the same, and signed texts are of the right shape. */
 #include "../../bindings/core/datetime.h"
 #include "../../bindings/core/encode.h"
+#include "../../bindings/core/sas.h"
 #include "../../bindings/core/sharedkey.h"
 
 #include <ctype.h>
@@ -95,6 +97,23 @@ static void check_shared_key(const char *text, size_t length) {
     aci_emit_free(&out);
 }
 
+/* Sixteen lines, whatever the fields hold: none can be made to look like two. */
+static void check_sas(const char *text, size_t length) {
+    const char *at = text, *end = text + length;
+    aci_emit out = {0};
+    aci_sas sas = {take(&at, end, ' '), take(&at, end, ' '), take(&at, end, ' '), {{0}}};
+    for (size_t i = 0; i < ACI_SAS_FIELDS; i++)
+        sas.fields[i] = take(&at, end, ' ');
+    aci_sas_text(&sas, &out);
+    if (!out.fault) {
+        size_t lines = 1;
+        for (size_t i = 0; i < out.length; i++)
+            lines += out.text[i] == '\n';
+        require(lines == 16);
+    }
+    aci_emit_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *text = malloc(size + 1);
     if (size)
@@ -106,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_base64(ACI_BASE64_URL, text, size);
     check_percent(text, size);
     check_shared_key(text, size);
+    check_sas(text, size);
     free(text);
     return 0;
 }

@@ -38,14 +38,18 @@ local function at(config, url, account)
    return usual and config or setmetatable({ blob_endpoint = url }, { __index = config })
 end
 
+-- The account's key, or a SAS in its place; the account is named by itself or by its host.
 local function by_connection(config, text)
    local parts = connection(text)
-   if not parts.AccountName or not parts.AccountKey then
-      storage.problem "the connection string has no account name and key: acihost signs with the account's key"
+   local account = parts.AccountName or (parts.BlobEndpoint or ""):match "^https?://([%w%-]+)%."
+   local signature = parts.SharedAccessSignature
+   local key = parts.AccountKey or signature and "?" .. signature:gsub("^%?", "")
+   if not account or not key then
+      storage.problem "the connection string has no account name, or neither a key nor a SharedAccessSignature"
    end
    local url = parts.BlobEndpoint or ("%s://%s.blob.%s"):format(parts.DefaultEndpointsProtocol or "https",
-      parts.AccountName, parts.EndpointSuffix or config.storage_suffix)
-   return blob.connect(at(config, url, parts.AccountName), parts.AccountName, secret.new(parts.AccountKey))
+      account, parts.EndpointSuffix or config.storage_suffix)
+   return blob.connect(at(config, url, account), account, secret.new(key))
 end
 
 --- As an application where all of it is given, else as the container's managed identity or whoever is signed in.
