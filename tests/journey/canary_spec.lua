@@ -172,6 +172,10 @@ describe("secrets", function()
       if not here then return pending "no strace here" end
       local image = here.home .. "/image.tar"
       traced { "image", image, "-vvv" }
+      local own = { ACIHOST_REGISTRY = "true" }
+      traced({ "setup", "-vvv" }, own)
+      local host = here:good({ "status" }, own):match "aci%w+%.azurecr%.io"
+      traced({ "push", host .. "/spec:1", image, "-vvv" }, own)
       if not process.find "docker-registry" then return pending "no docker-registry here" end
       add("registry password", "correct horse")
       local wrong = token "push"
