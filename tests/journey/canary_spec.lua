@@ -2,15 +2,15 @@
 -- none may be in an argument, the name of a file, an output, a log or a file; but for what design.md names:
 -- the bodies and headers of requests to this machine, the local cloud's store and its 0600 files.
 local crypto   = require "aci.crypto"
-local fs      = require "aci.fs"
-local http    = require "aci.http"
-local journey = require "tests.support.journey"
-local json    = require "aci.json"
-local process = require "aci.process"
+local fs       = require "aci.fs"
+local http     = require "aci.http"
+local journey  = require "tests.support.journey"
+local json     = require "aci.json"
+local process  = require "aci.process"
 local registry = require "tests.support.registry"
-local secret  = require "aci.secret"
-local strace  = require "tests.support.strace"
-local task    = require "aci.task"
+local secret   = require "aci.secret"
+local strace   = require "tests.support.strace"
+local task     = require "aci.task"
 
 local demo, simple = "Key Vault Demo/Manual Deployment", "Simple Demo/Simple Deployment"
 
