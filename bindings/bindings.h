@@ -22,6 +22,9 @@ void aci_interruptible(lua_State *L);
  */
 void aci_interrupt_listen(void);
 
+/* Did Ctrl-C end the main chunk? Also when a clean-up raised an error of its own on the way. */
+bool aci_interrupted(void);
+
 /* Waits in the calling Lua thread for something that C owns, with tasks running; raises as
  * task.wait does. */
 struct aci_wait;

@@ -25,6 +25,10 @@ void aci_task_unwind(void) {
         aci_task_current->canceled = aci_task_current->unwinding = true;
 }
 
+bool aci_task_unwinding(void) {
+    return aci_task_current && aci_task_current->unwinding;
+}
+
 /* ---- the end of a task ---- */
 
 /* Pushes the table of live tasks: light userdata -> task. */

@@ -19,6 +19,9 @@ bool aci_in_main(void);
 /* The running task unwinds from here on: its clean-ups may wait, nothing is raised in it again. */
 void aci_task_unwind(void);
 
+/* Does it so? False in the main chunk. */
+bool aci_task_unwinding(void);
+
 /* Makes the running Lua code raise at its next step; what the signal handler does. */
 void aci_interrupt_hook(void);
 

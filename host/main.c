@@ -108,7 +108,7 @@ static void print_version(void) {
  * Lua's does here; one of the world's keeps its code. */
 static int run_input(lua_State *L) {
     int status = run_file(L, NULL);
-    if (status == LUA_OK || aci_error_is(L, -1))
+    if (status == LUA_OK || aci_error_is(L, -1) || aci_interrupted())
         return status;
     aci_report(L, program);
     return LUA_OK;

@@ -32,7 +32,7 @@ int aci_call(lua_State *L, int arguments, int results) {
 }
 
 int aci_report(lua_State *L, const char *program) {
-    int code = aci_error_exit_code(L, -1);
+    int code = aci_interrupted() ? 130 : aci_error_exit_code(L, -1);
     luaL_tolstring(L, -1, NULL);
     aci_secret_conceal(L, -1);
     fflush(stdout);

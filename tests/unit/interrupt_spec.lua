@@ -53,6 +53,22 @@ local cases = {
          local _ <close> = setmetatable({}, { __close = function() task.sleep(1) end })
          coroutine.yield() end)
       coroutine.resume(co) coroutine.close(co) end]],
+   ["a pcall loop whose clean-up fails"] = [[ready() while true do pcall(function()
+      local _ <close> = setmetatable({}, { __close = function() error "clean-up" end })
+      task.sleep(1) end) end]],
+   ["a pcall loop in a task whose clean-up fails"] = [[task.spawn(function() ready() while true do pcall(function()
+      local _ <close> = setmetatable({}, { __close = function() error "clean-up" end })
+      task.sleep(1) end) end end):wait()]],
+   ["a loop of coroutines whose clean-up fails"] = [[ready() while true do pcall(coroutine.wrap(function()
+      local _ <close> = setmetatable({}, { __close = function() error "clean-up" end })
+      while true do end end)) end]],
+   ["an xpcall whose handler ends the program"] =
+      "ready() xpcall(task.sleep, function() os.exit(9) end, 100)",
+   ["an xpcall whose handler hangs"] = "ready() xpcall(error, function() while true do end end)",
+   ["a coroutine in an xpcall whose handler ends the program"] =
+      "ready() xpcall(coroutine.wrap(function() while true do end end), function() os.exit(9) end)",
+   ["a deep recursion"] =
+      "local function f(n) if n == 0 then ready() while true do end end return 1 + f(n - 1) end f(150000)",
    ["a coroutine in a task"] =
       "task.spawn(function() coroutine.wrap(function() ready() while true do end end)() end):wait()",
    ["a sleep in a coroutine in a task"] =
@@ -63,6 +79,11 @@ local cases = {
    ["a sleep in a finalizer"] = [[setmetatable({}, { __gc = function() ready() task.sleep(100) end }) collectgarbage()
       while true do end]],
    ["a child process"] = [[ready() require("aci.process").run { args = { "sleep", "100" } }]],
+   ["a wait for another writer of a database"] = [[local fs, store = require "aci.fs", require "aci.store"
+      local folder = fs.tempdir "busy"
+      local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })
+      local one, other = store.open(folder .. "/db"), store.open(folder .. "/db")
+      one:exec "BEGIN IMMEDIATE" ready() other:exec "BEGIN IMMEDIATE"]],
    ["reading a pipe"] = [[local p = io.popen "sleep 100" ready() p:read() while true do end]],
    ["a future"] = "task.spawn(function() task.sleep(100) end) ready() task.future():wait()",
    ["500 tasks"] = "for _ = 1, 500 do task.spawn(function() task.sleep(100) end) end ready() task.sleep(100)",
@@ -124,6 +145,17 @@ describe("Ctrl-C during", function()
       proc:kill "INT"
       assert.equal(130, proc:wait(5).code)
       assert.matches("task closed", rest(proc, "stdout"))
+   end)
+
+   it("clean-ups that fail and go on: 130, whatever they raise, and their own pcall keeps what they raise", function()
+      local proc <close> = start [[
+         local _ <close> = setmetatable({}, { __close = function()
+            print(pcall(error, "kept", 0)) error("raised in the clean-up", 0) end })
+         ready() task.sleep(100)]]
+      proc:kill "INT"
+      assert.equal(130, proc:wait(5).code)
+      assert.equal("false\tkept\nclosed\n", (rest(proc, "stdout"):gsub("ready\n", "")))
+      assert.matches("raised in the clean%-up", rest(proc, "stderr"))
    end)
 
    it("a clean-up that hangs: the second one kills", function()

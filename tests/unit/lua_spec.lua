@@ -46,6 +46,8 @@ local files = {
       print(xpcall(error, function(m) return m .. '!' end, 'handled'))
       print(xpcall(function(...) return select('#', ...), ... end, print, nil, 2, nil))
       print(select(2, xpcall(function() error 'here' end, debug.traceback)))
+      print(select(2, xpcall(function() error 'here' end, function(m) return debug.traceback(m, 2) end)))
+      print(xpcall(function() error 'here' end, function() return debug.getinfo(2, 'n').name end))
       print(select('#', pcall(function() end)), pcall(error))
       print(pcall(coroutine.resume, 1)) print(pcall(coroutine.wrap, 1))
       print(coroutine.wrap(function() return pcall(function() return coroutine.yield(5) end) end)())

@@ -119,6 +119,32 @@ describe("a task is canceled", function()
       assert.equal(5, child:wait())
    end)
 
+   it("in a pcall loop whose clean-up fails: the loop ends all the same", function()
+      local rounds = 0
+      local function round()
+         local _ <close> = setmetatable({}, { __close = function() error("clean-up", 0) end })
+         rounds = rounds + 1
+         task.sleep(rounds == 1 and 100 or 0)
+      end
+      for _, safely in ipairs { pcall, function(f) return xpcall(f, tostring) end,
+         function(f) return pcall(coroutine.wrap(f)) end, function(f) return coroutine.resume(coroutine.create(f)) end } do
+         rounds = 0
+         local child = task.spawn(function() for _ = 1, 5 do safely(round) end end)
+         task.spawn(function() task.sleep(0.005) child:cancel() end)
+         assert.is_true(canceled(child))
+         assert.equal(1, rounds)
+      end
+   end)
+
+   it("and no message handler is asked", function()
+      local asked = false
+      local child = task.spawn(function() xpcall(task.sleep, function() asked = true end, 100) end)
+      task.sleep(0.005)
+      child:cancel()
+      assert.is_true(canceled(child))
+      assert.is_false(asked)
+   end)
+
    it("and its clean-up fails: that error is its end", function()
       local child = task.spawn(function()
          local _ <close> = setmetatable({}, { __close = function() error("clean-up", 0) end })
