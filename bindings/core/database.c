@@ -1,9 +1,13 @@
 #include "database.h"
 
+#include "interrupt.h"
+#include "loop.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* -- opening ----------------------------------------------------------------------------------- */
@@ -15,9 +19,25 @@ static void make_private(const char *path) {
         close(fd);
 }
 
-static int configure(sqlite3 *handle, const aci_database_options *options) {
+/* SQLite's own wait for another writer would hold off Ctrl-C. 0: no longer. */
+static int wait_for_writer(void *data, int calls) {
+    aci_database *database = data;
+    struct timespec pause = {.tv_nsec = calls < 4 ? 1000000L << calls : 16000000L};
+    uint64_t now = aci_now_ns();
+    if (calls == 0)
+        database->busy_since = now;
+    if (aci_interrupt_pending() ||
+        now - database->busy_since >= (uint64_t)database->busy_ms * 1000000u)
+        return 0;
+    nanosleep(&pause, NULL); /* a signal ends it early */
+    return 1;
+}
+
+static int configure(aci_database *database, const aci_database_options *options) {
+    sqlite3 *handle = database->handle;
     const char *settings = "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;";
-    int code = sqlite3_busy_timeout(handle, options->busy_ms);
+    int code = sqlite3_busy_handler(handle, wait_for_writer, database);
+    database->busy_ms = options->busy_ms > 0 ? options->busy_ms : 0;
     sqlite3_extended_result_codes(handle, 1);
     if (options->durable)
         settings = "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
@@ -40,7 +60,7 @@ int aci_database_open(const char *path, const aci_database_options *options,
     else if (strcmp(path, ":memory:") != 0)
         make_private(path);
     int code = sqlite3_open_v2(path, &database->handle, flags, NULL);
-    return code == SQLITE_OK ? configure(database->handle, options) : code;
+    return code == SQLITE_OK ? configure(database, options) : code;
 }
 
 void aci_database_close(aci_database *database) {

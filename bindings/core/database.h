@@ -23,6 +23,8 @@ struct aci_database {
     sqlite3 *handle;
     uint64_t uses;
     size_t busy;
+    int busy_ms;
+    uint64_t busy_since;
     aci_statement kept[ACI_STATEMENTS_KEPT];
 };
 
