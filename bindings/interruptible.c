@@ -301,6 +301,9 @@ void aci_interruptible(lua_State *L) {
     lua_getfield(L, -2, "os");
     lua_pushcfunction(L, safe_exit);
     lua_setfield(L, -2, "exit");
+    lua_getfield(L, -1, "execute");
+    lua_pushcclosure(L, aci_execute, 1);
+    lua_setfield(L, -2, "execute");
     lua_pop(L, 3);
     aci_running = L;
     aci_interrupt_install(aci_interrupt_hook);

@@ -34,6 +34,9 @@ int aci_cancel_raise(lua_State *L);
 /* Is the value one of these two objects, which no pcall may keep? */
 bool aci_unstoppable(lua_State *L, int index);
 
+/* os.execute that a press of Ctrl-C in the command ends; upvalue 1: Lua's own. */
+int aci_execute(lua_State *L);
+
 /* Push the constructors of waitables.c into the table on top of the stack. */
 void aci_waitables_register(lua_State *L);
 

@@ -84,6 +84,8 @@ local cases = {
       local _ <close> = setmetatable({}, { __close = function() fs.remove_tree(folder) end })
       local one, other = store.open(folder .. "/db"), store.open(folder .. "/db")
       one:exec "BEGIN IMMEDIATE" ready() other:exec "BEGIN IMMEDIATE"]],
+   ["os.execute in a loop"] = [[ready() while true do pcall(os.execute, "sleep 100") end]],
+   ["os.execute in a task"] = [[task.spawn(function() ready() os.execute "sleep 100" end):wait()]],
    ["reading a pipe"] = [[local p = io.popen "sleep 100" ready() p:read() while true do end]],
    ["a future"] = "task.spawn(function() task.sleep(100) end) ready() task.future():wait()",
    ["500 tasks"] = "for _ = 1, 500 do task.spawn(function() task.sleep(100) end) end ready() task.sleep(100)",
@@ -145,6 +147,19 @@ describe("Ctrl-C during", function()
       proc:kill "INT"
       assert.equal(130, proc:wait(5).code)
       assert.matches("task closed", rest(proc, "stdout"))
+   end)
+
+   it("os.execute of a command that handles it: the program goes on, and a later one counts as the first", function()
+      local proc <close> = start [[
+         print(os.execute "trap 'exit 3' INT; echo ready; while :; do sleep 0.02; done")
+         ready() task.sleep(100)]]
+      proc:kill "INT"
+      local text = ""
+      while not text:find "ready" do text = text .. assert(proc:read()) end
+      assert.equal("nil\texit\t3\nready\n", text)
+      proc:kill "INT"
+      assert.equal(130, proc:wait(5).code)
+      assert.equal("closed\n", rest(proc, "stdout"))
    end)
 
    it("clean-ups that fail and go on: 130, whatever they raise, and their own pcall keeps what they raise", function()
