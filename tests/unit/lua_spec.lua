@@ -34,6 +34,28 @@ local files = {
    ["warns.lua"] = "warn('one ', 'two') warn '@off' warn 'no' warn '@on' warn 'three'"
       .. " setmetatable({}, { __gc = function() error 'in gc' end })",
    ["shebang.lua"] = "#!/usr/bin/lua\nprint 'after the first line'",
+   ["paths.lua"] = "print(package.path, package.cpath)",
+   ["shebang_only.lua"] = "#comment without an end of line",
+   ["bom.lua"] = "\xEF\xBB\xBF# comment\nprint(3, ...)",
+   ["half_bom.lua"] = "\xEF\xBBprint(3)",
+   ["compiled.lua"] = "#comment\n" .. string.dump(assert(load("print('compiled', ...)", "@where.lua"))),
+   ["truncated.lua"] = string.dump(load "print(3)"):sub(1, 20),
+   ["raises_level.lua"] = "local m = setmetatable({}, { __tostring = function()\n"
+      .. "return 'line ' .. debug.getinfo(4, 'l').currentline end })\n\nerror(m)",
+   ["frames.lua"] = "local i = 0 while debug.getinfo(i) do local f = debug.getinfo(i) i = i + 1"
+      .. " print(i, f.what, f.name, f.namewhat, f.short_src, f.currentline) end",
+   ["close_raises.lua"] = "local x <close> = setmetatable({}, { __close = function(_, e)"
+      .. " error('closing after ' .. tostring(e)) end }) if ... == 'error' then error 'first' end"
+      .. " if ... == 'exit' then coroutine.wrap(function() os.exit(4, true) end)() end",
+   ["gc_order.lua"] = [[
+      setmetatable({}, { __gc = function() print 'first made, last' end })
+      setmetatable({}, { __gc = function()
+         setmetatable({}, { __gc = function() print 'never' end })
+         print(collectgarbage())
+         os.exit(0, true)
+      end })]],
+   ["warn_control.lua"] = "warn '@other' warn('@off', 'x', '@off') warn '@off' warn('@on', 'y') warn '@on'"
+      .. " warn('', '@on') print(pcall(warn, 'kept back', {})) warn 'z'",
    ["coroutines.lua"] = [[
       print(coroutine.isyieldable(), select(2, coroutine.running()))
       local co = coroutine.create(function(...) local x = coroutine.yield(...) error { x } end)
@@ -96,7 +118,8 @@ local lines = {
    "$LUA -v | head -n 1", "$LUA -v -e 'print(1)' | sed -n 1p", "$LUA -i </dev/null | head -n 1",
    "$LUA -v - </dev/null | head -n 1",
    "$LUA -x", "$LUA --version", "$LUA --v", "$LUA -e", "$LUA -l", "$LUA -e -v", "$LUA -l -e", "$LUA -vv",
-   "$LUA -ii", "$LUA -Ex", "$LUA -W1", "$LUA -h", "$LUA -e 'print(1)' -z", "$LUA -e 'print(1)' -e",
+   "$LUA -ii", "$LUA -Ex", "$LUA -iv", "$LUA ---", "$LUA -i x", "$LUA -E -", "$LUA -W1", "$LUA -h",
+   "$LUA -e 'print(1)' -z", "$LUA -e 'print(1)' -e",
    -- -e and -l
    "$LUA -e 'print(1)'", "$LUA -e'print(1)' -e 'print(2)'", "$LUA -e 'x=1' -e 'print(x)' print.lua a",
    "$LUA -e 'print(...)' print.lua a", "$LUA -e ''", "$LUA -e 'local x = = 1'",
@@ -122,6 +145,14 @@ local lines = {
    "$LUA -e 'arg = { 1, 2 }' arg_gone.lua x",
    "$LUA -e 'arg[1] = 9 arg[3] = nil' print.lua x y z",
    "$LUA -e 'arg = setmetatable({}, { __len = function() return 1 end })' print.lua",
+   "$LUA shebang_only.lua", "$LUA bom.lua a", "$LUA < bom.lua", "$LUA half_bom.lua", "$LUA compiled.lua a",
+   "$LUA < compiled.lua", "$LUA - x < compiled.lua", "$LUA -l compiled", "$LUA truncated.lua",
+   "$LUA raises_level.lua", "$LUA frames.lua", "$LUA < frames.lua", "$LUA -l frames",
+   "LUA_INIT=@frames.lua $LUA -e ''", "$LUA -- -", "$LUA -- --", "$LUA ''",
+   "$LUA print.lua $(seq 1 3000) | head -c 2000",
+   "$LUA -e 'arg = setmetatable({}, { __len = function() return 5000000 end })' print.lua",
+   "$LUA -e 'arg = setmetatable({}, { __len = function() return \"x\" end })' print.lua",
+   "$LUA -e 'arg = setmetatable({}, { __len = function() error \"len\" end })' print.lua",
    -- standard input
    "$LUA - < print.lua", "$LUA - a b < print.lua", "$LUA < print.lua", "$LUA -- - a < print.lua",
    "$LUA -e 'x=1' < print.lua", "$LUA -v < print.lua | head -n 1",
@@ -142,6 +173,8 @@ local lines = {
    "LUA_PATH=x $LUA -e 'print(package.path)'", "LUA_PATH='x;;y' $LUA -e 'print(package.path)'",
    "LUA_PATH=';;y' $LUA -e 'print(package.path)'",
    "LUA_PATH='x;;' $LUA -e 'print(package.path)'", "LUA_PATH=';;' $LUA -e 'print(package.path)'",
+   "for p in ';' ';;;;' 'a;;b;;c' 'a;;;b'; do LUA_PATH=$p LUA_CPATH=$p $LUA paths.lua; done",
+   "env -i $LUA -e 'print(package.path, package.cpath)'",
    "LUA_PATH=x LUA_PATH_5_4=y $LUA -e 'print(package.path)'", "LUA_PATH= $LUA -e 'print(package.path)'",
    "LUA_CPATH=x $LUA -e 'print(package.cpath)'", "LUA_CPATH='x;;y' $LUA -e 'print(package.cpath)'",
    "LUA_CPATH_5_4='x;;' $LUA -e 'print(package.cpath)'",
@@ -151,14 +184,19 @@ local lines = {
    -- endings
    "$LUA close.lua", "$LUA close.lua error", "$LUA close.lua exit", "$LUA close.lua close",
    "$LUA close.lua true", "$LUA close.lua false",
+   "$LUA close_raises.lua", "$LUA close_raises.lua error", "$LUA -W close_raises.lua exit", "$LUA -W gc_order.lua",
+   "$LUA -e 'error(print)'", "$LUA -e 'error(setmetatable({}, { __name = \"My\" }))'",
    "$LUA -e 'os.exit(300)'", "$LUA -e 'os.exit(-1)'", "$LUA -e 'os.exit()'", "$LUA -e 'os.exit(\"x\")'",
    "$LUA -e 'os.exit(1.5)'", "$LUA -e 'io.write(1) os.exit(0)'",
    "$LUA -e 'while true do print(1) end' | head -n 1", "$LUA -e 'print(os.execute(\"exit 3\"))'",
    "$LUA -e 'print(os.execute(\"kill -9 $$\"))'",
+   "$LUA -e 'print(os.execute(), os.execute \"false\") print(os.execute \"nosuch 2>&-\") print(os.execute \"\")'",
+   "$LUA -e 'print(os.execute [[kill -INT $$]]) print(os.execute [[exit 130]]) print(pcall(os.execute, {}))'",
    "$LUA -e 'print(io.popen(\"exit 2\"):close())'",
    "$LUA -e \"os.execute('kill -s PIPE \\$\\$; echo still here')\"",
    -- warnings, memory, libraries
-   "$LUA warns.lua", "$LUA -W warns.lua", "$LUA -e 'warn \"@on\"' warns.lua",
+   "$LUA warns.lua", "$LUA -W warns.lua", "$LUA -W warn_control.lua", "$LUA warn_control.lua",
+   "$LUA -e 'warn \"@on\"' warns.lua",
    "$LUA -W -e 'warn \"@off\" warn \"x\"'", "$LUA -W -e 'warn(1)'", "$LUA -W -e 'warn()'",
    "$LUA -e 'print(collectgarbage(\"incremental\"))'", "$LUA coroutines.lua",
    "$LUA -e 'print(pcall(string.rep, \"x\", 1 << 60))'",
