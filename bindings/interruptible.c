@@ -72,8 +72,8 @@ static int safe_pcall(lua_State *L);
 static int safe_xpcall(lua_State *L);
 
 /* The script's handler is not asked about an error that nobody may keep: the innermost xpcall (its
- * handler lies at its index 1) gets another one. A wrapper around each handler would do as well, but
- * be a frame in every traceback that a handler makes. */
+ * handler lies at its index 1) gets another one. A wrapper around each handler would do as well,
+ * but be a frame in every traceback that a handler makes. */
 static void mute_handler(lua_State *L) {
     enum { NEAR = 1000 }; /* finding a level takes as many steps */
     lua_Debug frame;
