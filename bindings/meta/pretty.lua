@@ -6,6 +6,7 @@ local pretty = {}
 ---@field width? integer # columns; default 80
 ---@field depth? integer # tables within tables; default 6
 ---@field items? integer # of each table; default 100
+---@field total? integer # of all tables together; default 500
 ---@field text? integer # bytes of each string; default 1000
 ---@field table? boolean # a list of like flat rows as a table; default true
 

@@ -60,6 +60,26 @@ describe("aci.pretty", function()
       assert.equal("{ { a = 1 }, { b = 1 } }", pretty.format { { a = 1 }, { b = 1 } })
    end)
 
+   it("shows rows of a service as a table too: with short tables in them, a key missing, cells shortened", function()
+      assert.equal("NAME  N  TAGS\na     1  { x = 1 }\nb     2\nc     3  {}", pretty.format {
+         { name = "a", n = 1, tags = { x = 1 } }, { name = "b", n = 2 }, { name = "c", n = 3, tags = {} } })
+      local id = "/subscriptions/" .. ("ü"):rep(30) .. "/groups/g"
+      assert.equal("NAME  ID\na     /subscript...üü/groups/g\nb     /x", pretty.format({ { name = "a", id = id },
+         { name = "b", id = "/x" } }, { width = 30 }))
+      local long = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }
+      assert.truthy(pretty.format({ { a = 1, b = long }, { a = 2, b = long } }):find("^{"))
+      assert.matches("{ key = <secret> }", pretty.format { { a = { key = secret.new "hidden" } }, { a = 1 } })
+   end)
+
+   it("stops at a number of entries in all", function()
+      local wide = {}
+      for i = 1, 30 do wide[i] = { { i }, { i } } end
+      local _, lines = pretty.format(wide, { table = false, width = 12, total = 50 }):gsub("\n", "")
+      assert.is_true(lines < 120)
+      assert.matches("{ %.%.%. }", pretty.format(wide, { total = 50 }))
+      assert.matches("%.%.%. 10 more", pretty.format({ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 }, { total = 2 }))
+   end)
+
    it("makes tables that no value can break", function()
       assert.equal("STEP  RESOURCE GROUP\na     x\\ny\\x1b[31m\n      true\n", pretty.table(
          { { step = "a", resource_group = "x\ny\27[31m" }, { resource_group = true } },

@@ -207,7 +207,12 @@ describe("the REPL", function()
       at:enter "#az:groups()":expect "%(az: the local cloud%)\n0\n>$"
       at:enter "az:put_group('repl', 'westeurope').name":expect '"repl"\n>$'
       at:enter "graph:applications_tagged 'none'":expect "\n[%[{][%]}]\n>$"
-      at:enter "prefect":expect "%(prefect: the local cloud%)"
+      at:enter "az":expect "\nAzure: subscription [%x-]+, group aci%-rg\nhelp%(az%) tells what it can do\n>$"
+      at:enter "az:put_group('other', 'westeurope') az:groups()":enter "az:groups()"
+      at:expect "\nNAME +ID +LOCATION +PROPERTIES +TYPE\nother +/subscri[^\n]+westeurope"
+      at:enter "prefect":expect "%(prefect: the local cloud%)\nPrefect: http://127[^\n]+\nhelp%(prefect%)"
+      at:enter "graph":expect "\nMicrosoft Graph: tenant [%x-]+\n"
+      at:enter "kv":expect "\nKey Vault: https://"
       at:enter "kv.name":expect '\n"[%w-]+"\n>$'
       at:type "az:gro":press("Tab", "Tab"):expect "groups"
       at:press "C-u":press "C-d":expect "ended with 0"

@@ -12,6 +12,9 @@ local azure = {}
 
 local Azure = {}
 Azure.__index = Azure
+Azure.__tostring = function(self)
+   return ("Azure: subscription %s, group %s"):format(self.subscription, self.config.group)
+end
 
 --- A client of ARM for the settings' subscription. On the local cloud it starts that where it is not
 -- running. `credential` defaults to `auth.credential(config)`.

@@ -20,6 +20,7 @@ blob.VERSION = "2023-11-03"
 
 local Store = {}
 Store.__index = Store
+Store.__tostring = function(self) return "Blob storage: " .. self.endpoint end
 
 local function default_endpoint(config, account)
    return ("https://%s.blob.%s"):format(account, config.storage_suffix)

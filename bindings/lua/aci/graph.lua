@@ -10,6 +10,7 @@ local graph = {}
 
 local Graph = {}
 Graph.__index = Graph
+Graph.__tostring = function(self) return "Microsoft Graph: tenant " .. tostring(self.config.tenant) end
 
 --- A client of Graph v1.0 with the settings' login or `credential`.
 function graph.connect(config, credential)

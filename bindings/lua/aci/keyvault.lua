@@ -17,6 +17,7 @@ keyvault.VERSION = "7.4"
 
 local Vault = {}
 Vault.__index = Vault
+Vault.__tostring = function(self) return "Key Vault: " .. self.url end
 
 local function host_of(url)
    return url and url:match "^https://([^/?#]+)"

@@ -12,6 +12,7 @@ local prefect = { ref = ref.new, reference = ref.encode, folder = folder.read }
 
 local Api = { __name = "aci.prefect" }
 Api.__index = Api
+Api.__tostring = function(self) return "Prefect: " .. http.mask(self.url) end
 
 for _, area in ipairs { "client", "blocks", "plans", "deployments", "queues", "runs", "states", "logs",
    "variables" } do

@@ -4,9 +4,11 @@ local term = require "aci.term"
 
 local pretty = {}
 
-local DEFAULTS = { depth = 6, items = 100, text = 1000, width = 80, table = true }
+local DEFAULTS = { depth = 6, items = 100, total = 500, text = 1000, width = 80, table = true }
 local INDENT = "  "
 local SHORT = 16 -- bytes of an entry that shares its line
+local NARROW = 16 -- characters that a column of rows keeps in any case
+local CELL = 40 -- bytes of a table that is a cell of a row
 
 -- -- tables of rows -------------------------------------------------------------------------------
 
@@ -155,10 +157,12 @@ local describe
 local function entries_of(value, state, depth)
    local entries, n = {}, sequence_length(value)
    local keys = other_keys(value, n)
-   for i = 1, math.min(n, state.items) do
+   for i = 1, math.min(n, state.items, state.left) do
+      state.left = state.left - 1
       entries[i] = describe(rawget(value, i), state, depth + 1)
    end
-   for i = 1, math.min(#keys, state.items - #entries) do
+   for i = 1, math.min(#keys, state.items - #entries, state.left) do
+      state.left = state.left - 1
       local text = describe(rawget(value, keys[i]), state, depth + 1)
       entries[#entries + 1] = key_text(keys[i], state) .. " = " .. text
    end
@@ -227,7 +231,7 @@ local function describe_table(value, state, depth)
       return name .. "{ (itself) }"
    elseif next(value) == nil then
       return name .. (marked_array(value) and "[]" or "{}")
-   elseif depth >= state.depth then
+   elseif depth >= state.depth or state.left <= 0 then
       return name .. "{ ... }"
    end
    state.open[value] = true
@@ -258,51 +262,125 @@ end
 
 -- -- which way ------------------------------------------------------------------------------------
 
+-- A row: an object of names, whose values are short.
 local function flat(row)
    if type(row) ~= "table" or getmetatable(row) or next(row) == nil then
       return false
    end
    for key, value in next, row do
-      if type(key) ~= "string" or type(value) == "table" or type(value) == "function" then
+      if type(key) ~= "string" or type(value) == "function" then
          return false
       end
    end
    return true
 end
 
-local function same_keys(a, b)
-   for key in next, a do
-      if rawget(b, key) == nil then
-         return false
+-- Alike: all have the same keys, but for a few that some lack.
+local function alike(rows)
+   local seen, most, least = {}, 0, math.huge
+   for _, row in ipairs(rows) do
+      local count = 0
+      for key in next, row do
+         count = count + 1
+         if not seen[key] then
+            seen[key] = true
+            most = most + 1
+         end
       end
+      least = math.min(least, count)
    end
-   for key in next, b do
-      if rawget(a, key) == nil then
-         return false
-      end
-   end
-   return true
+   return most - least <= most // 3
 end
 
--- Two rows or more, all flat, all with the same keys.
+-- Two rows or more.
 local function is_rows(value)
    if type(value) ~= "table" or #value < 2 or #other_keys(value, #value) > 0 then
       return false
    end
    for i = 1, #value do
-      if not flat(value[i]) or not same_keys(value[1], value[i]) then
+      if not flat(value[i]) then
          return false
       end
+   end
+   return alike(value)
+end
+
+-- The rows with tables in them as text; nil when one of these is not short.
+local function cells_of(rows)
+   local flat_rows = {}
+   for r, row in ipairs(rows) do
+      flat_rows[r] = {}
+      for key, value in next, row do
+         if type(value) == "table" then
+            value = pretty.format(value, { table = false, width = CELL, text = CELL })
+            if #value > CELL or value:find("\n", 1, true) then
+               return nil
+            end
+         end
+         flat_rows[r][key] = value
+      end
+   end
+   return flat_rows
+end
+
+local function cut(text, width)
+   local count = length(text)
+   if count <= width or not utf8.len(text) then
+      return text
+   end
+   local head = (width - 3) // 2
+   local tail = width - 3 - head
+   return text:sub(1, utf8.offset(text, head + 1) - 1) .. "..." .. text:sub(utf8.offset(text, count - tail + 1))
+end
+
+local function widths_of(rows, keys)
+   local widths = {}
+   for i, key in ipairs(keys) do
+      widths[i] = length(key)
+      for _, row in ipairs(rows) do
+         widths[i] = math.max(widths[i], length(cell(row[key])))
+      end
+   end
+   return widths
+end
+
+-- Takes from the widest column until all fit; false when they can't.
+local function fit(widths, width)
+   local sum = 2 * (#widths - 1)
+   for _, each in ipairs(widths) do
+      sum = sum + each
+   end
+   while sum > width do
+      local widest = 1
+      for i in ipairs(widths) do
+         if widths[i] > widths[widest] then widest = i end
+      end
+      if widths[widest] <= NARROW then
+         return false
+      end
+      widths[widest] = widths[widest] - 1
+      sum = sum - 1
    end
    return true
 end
 
-local function widest(text)
-   local most = 0
-   for line in text:gmatch "[^\n]+" do
-      most = math.max(most, length(line))
+-- Like rows as a table, long cells shortened in the middle; nil where that is no good.
+local function rows_text(value, width)
+   local rows = is_rows(value) and cells_of(value)
+   if not rows then
+      return nil
    end
-   return most
+   local keys = columns_of(rows)
+   local widths = widths_of(rows, keys)
+   if not fit(widths, width) then
+      return nil
+   end
+   for _, row in ipairs(rows) do
+      for i, key in ipairs(keys) do
+         row[key] = row[key] ~= nil and cut(cell(row[key]), widths[i]) or nil
+      end
+   end
+   return (pretty.table(rows, keys):gsub("\n$", ""))
 end
 
 local function settings(options)
@@ -316,19 +394,15 @@ local function settings(options)
       end
       state[key] = value
    end
+   state.left = state.total
    return state
 end
 
 --- A value as text, without a final line break.
 function pretty.format(value, options)
    local state = settings(options)
-   if state.table and is_rows(value) and #value <= state.items then
-      local text = pretty.table(value):gsub("\n$", "")
-      if widest(text) <= state.width then
-         return text
-      end
-   end
-   return describe(value, state, 0)
+   local rows = state.table and type(value) == "table" and #value <= state.items and rows_text(value, state.width)
+   return rows or describe(value, state, 0)
 end
 
 --- Prints values as text, each on its own line, as wide as the terminal.

@@ -37,10 +37,16 @@ function repl.keep(text)
    return lines
 end
 
---- Prints the results of a line; the first one stays as `_`.
+--- Prints the results of a line; the first one stays as `_`. A client says little of itself, and where to look.
 function repl.show(...)
-   rawset(_G, "_", (...))
+   local first = ...
+   rawset(_G, "_", first)
    require("aci.pretty").print(...)
+   for name in pairs(explore.clients) do
+      if first ~= nil and rawequal(rawget(_G, name), first) then
+         print(("help(%s) tells what it can do"):format(name))
+      end
+   end
 end
 
 return repl
