@@ -183,8 +183,10 @@ static aci_line_result read_edited(lua_State *L) {
     const char *text;
     el_resize(line.editor);
     text = el_gets(line.editor, &length);
-    if (line.interrupted)
+    if (line.interrupted) {
+        fputs("^C", stdout); /* a terminal that edits by itself has shown it */
         return ACI_LINE_INTERRUPTED;
+    }
     if (!text || length <= 0)
         return ACI_LINE_END;
     lua_pushlstring(L, text, (size_t)length - (text[length - 1] == '\n'));

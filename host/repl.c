@@ -223,7 +223,7 @@ static bool turn(lua_State *L) {
     aci_interrupt_listen(); /* a press ended the last chunk, not the session */
     status = load_input(L, &result);
     if (result == ACI_LINE_INTERRUPTED) {
-        fputs("^C\n", stdout);
+        fputc('\n', stdout);
         return true;
     }
     if (result == ACI_LINE_END && !lua_gettop(L))

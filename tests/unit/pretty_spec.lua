@@ -50,6 +50,8 @@ describe("aci.pretty", function()
       assert.equal("{ gone }", pretty.format { errors.new { kind = "failed", message = "gone" } })
       local object = setmetatable({ a = 1 }, { __name = "aci.thing", __index = function() error "no" end })
       assert.equal("aci.thing { a = 1 }", pretty.format(object))
+      local broken = setmetatable({ b = 2 }, { __tostring = function() error "broken" end })
+      assert.equal("{ 1, { b = 2 } }", pretty.format { 1, broken })
    end)
 
    it("shows like rows as a table", function()

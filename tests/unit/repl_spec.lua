@@ -200,6 +200,8 @@ describe("the REPL", function()
       at:enter "help(print)":expect "print: a function of Lua"
       at:enter "help(7)":expect "nothing in the reference about this number"
       at:enter "help()":expect "clients %(they connect when they are used%)"
+      at:press "C-l":enter "help":expect "clients %(they connect when they are used%)"
+      at:enter "quit":expect "\nnil\nCtrl%-D ends, or os.exit%(code%)\n>$"
    end)
 
    it("has the clients of the local cloud at first use", function()
@@ -235,7 +237,7 @@ describe("the REPL", function()
       at:enter "while true do end"
       task.sleep(0.1)
       at:press "C-c":expect "interrupted\n>$"
-      at:type "half":press "C-c":expect "%^C\n>$"
+      at:type "half":press "C-c":expect "> half%^C\n>$"
       at:enter "'after'":expect '"after"\n>$'
       at:press "C-d":expect "ended with 0"
    end)

@@ -224,7 +224,10 @@ end
 local function describe_table(value, state, depth)
    local meta = getmetatable(value)
    if type(meta) == "table" and meta.__tostring then
-      return term.plain(tostring(value))
+      local ok, text = pcall(tostring, value)
+      if ok then
+         return term.plain(text)
+      end -- what cannot speak for itself is shown as it is
    end
    local name = type_name(meta)
    if state.open[value] then
@@ -257,7 +260,8 @@ function describe(value, state, depth)
    elseif kind == "function" then
       return describe_function(value)
    end
-   return term.plain(tostring(value))
+   local ok, text = pcall(tostring, value)
+   return ok and term.plain(text) or kind
 end
 
 -- -- which way ------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ local traces = require "aci.repl.traces"
 local repl = { complete = complete.at, trim = traces.trim }
 
 local told_about_local = false
+local entered = ""
+local endings = { exit = true, quit = true, bye = true }
 
 --- Begins a session: `help` and the clients that connect at first use become globals. Gives the lines of
 -- earlier sessions when a person sits there.
@@ -31,22 +33,31 @@ end
 
 --- Takes note of a statement that was entered; gives the lines that may go to the history.
 function repl.keep(text)
+   entered = text
    tell_about_local(text)
    local lines = history.lines(text, explore.secrets())
    history.append(lines)
    return lines
 end
 
---- Prints the results of a line; the first one stays as `_`. A client says little of itself, and where to look.
+-- What else is to say about a result: a client tells little of itself.
+local function advice(value)
+   if value == nil then
+      return endings[entered:match "^%s*(%a+)%s*$"] and "Ctrl-D ends, or os.exit(code)" or nil
+   end
+   for name in pairs(explore.clients) do
+      if rawequal(rawget(_G, name), value) then return ("help(%s) tells what it can do"):format(name) end
+   end
+end
+
+--- Prints the results of a line; the first one stays as `_`.
 function repl.show(...)
    local first = ...
+   if rawequal(first, help.show) then return help.show() end
    rawset(_G, "_", first)
    require("aci.pretty").print(...)
-   for name in pairs(explore.clients) do
-      if first ~= nil and rawequal(rawget(_G, name), first) then
-         print(("help(%s) tells what it can do"):format(name))
-      end
-   end
+   local more = advice(first)
+   if more then io.stdout:write(more, "\n") end
 end
 
 return repl
