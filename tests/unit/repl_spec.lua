@@ -125,6 +125,11 @@ describe("the REPL", function()
          at:press "C-u":type "object.":press "Tab":expect "\nmethod  own\n> object%.$"
          at:press "C-u":enter "text = 'x'":type "text:rev":press "Tab":expect "> text:reverse$"
          at:press "C-u":type "io.stdout:fl":press "Tab":expect "> io.stdout:flush$"
+         at:press "C-u":enter "rows = { { name = 'x', ['odd'] = { inner = 1 } } }"
+         at:type "rows[1].na":press "Tab":expect "> rows%[1%].name$"
+         at:press "C-u":type "print(rows[1]['odd'].in":press "Tab":expect "%]%.inner$"
+         at:press "C-u":type "rows[#text.pack":press("Tab", "Tab"):type "|":expect "> rows%[#text.pack|$"
+         at:press "C-u":type "0x":press "Tab":type "f":expect "> 0xf$"
       end)
 
       it("calls nothing: no __index function, no client, no cloud", function()
@@ -136,6 +141,11 @@ describe("the REPL", function()
          at:press "C-u":type "blob:up":press "Tab":expect "> blob:upload"
          at:press "C-u":enter "called, rawget(_G, 'az'), rawget(_G, 'kv')":expect "\nnil\nnil\nnil\n>$"
          assert.is_nil((fs.stat(folder .. "/home")))
+      end)
+
+      it("completes topics and methods inside help's quotes", function()
+         at:type "help 'keyv":press "Tab":expect "> help 'keyvault'$"
+         at:press "C-u":type "help('az:put_g":press "Tab":expect "> help%('az:put_group'$"
       end)
 
       it("completes file names inside quotes, and modules after require", function()

@@ -34,21 +34,35 @@ local function field(value, key)
    end
 end
 
--- The value of "a.b.c", and the client that it would be if it is not connected yet.
-local function resolve(path)
-   local value, client
-   for part in path:gmatch "[^%.]+" do
-      if client then return nil end
-      if value == nil then
-         value = rawget(_G, part)
-         client = value == nil and explore.clients[part] or nil
-         if value == nil and not client then return nil end
-      else
-         value = field(value, part)
-         if value == nil then return nil end
+-- The keys in "a.b[1]['c']"; nil where it is more than names and constants.
+local function keys_of(path)
+   local first, rest = path:match "^([%a_][%w_]*)(.*)$"
+   local keys = { first }
+   while rest and rest ~= "" do
+      local key, after = rest:match "^%.([%a_][%w_]*)(.*)$"
+      if not key then
+         key, after = rest:match "^%[(%d+)%](.*)$"
+         key = math.tointeger(key)
       end
+      if not key then key, after = rest:match "^%[[\"']([^\"'%]]*)[\"']%](.*)$" end
+      if not key then return nil end
+      keys[#keys + 1], rest = key, after
    end
-   return value, client
+   return first and keys
+end
+
+-- The value of a path, and the client that it would be if it is not connected yet.
+local function resolve(path)
+   local keys = keys_of(path)
+   while not keys and path:find "[%[%.]" do -- the path within an index: a[b.c
+      path = path:gsub("^[^%[]*%[?", "", 1)
+      keys = keys_of(path)
+   end
+   if not keys then return nil end
+   local value = rawget(_G, keys[1])
+   if value == nil and #keys == 1 then return nil, explore.clients[keys[1]] end
+   for i = 2, #keys do value = field(value, keys[i]) end
+   return value
 end
 
 -- -- candidates -----------------------------------------------------------------------------------
@@ -96,7 +110,17 @@ end
 local function modules()
    local names = {}
    for _, name in ipairs(reference.names()) do names["aci." .. name] = true end
-   for name in pairs(package.loaded) do names[name] = true end
+   for name in pairs(package.loaded) do
+      if not name:find "^aci%._" then names[name] = true end
+   end
+   return names
+end
+
+-- What help takes as a string: a client, a module.
+local function topics()
+   local names = {}
+   for name in pairs(explore.clients) do names[name] = true end
+   for _, name in ipairs(reference.names()) do names[name] = true end
    return names
 end
 
@@ -132,17 +156,27 @@ local function open_quote(text)
    return quote and text:sub(from), quote and text:sub(1, from - 2)
 end
 
+-- The members that `text` ends in, and the part of them that is typed; nil where it ends in none.
+local function members_at(text)
+   local path, sign, part = text:match "([%a_][%w_%.%[%]\"']*)([%.:])([%w_]*)$"
+   if path then return members(path, sign == ":"), part end
+end
+
+local function quoted_candidates(quoted, before, quote)
+   if before:find "require%s*%(?%s*$" then return modules(), quoted, quote end
+   if not before:find "%f[%w_]help%s*%(?%s*$" then return file_names(quoted), quoted, "" end
+   local names, part = members_at(quoted)
+   return names or topics(), part or quoted, quote
+end
+
 -- Candidates, the part of them that is typed, and what a complete one ends with.
 local function candidates(text)
    local quoted, before = open_quote(text)
-   if quoted then
-      if before:find "require%s*%(?%s*$" then return modules(), quoted, text:match "[\"'][^\"']*$":sub(1, 1) end
-      return file_names(quoted), quoted, ""
-   end
-   local path, sign, part = text:match "([%a_][%w_%.]*)([%.:])([%w_]*)$"
-   if path then return members(path, sign == ":"), part, "" end
-   part = text:match "[%a_][%w_]*$" or ""
-   if text:find "[%.:%d]$" or text:find("[%.:]" .. part .. "$") then return {}, part, "" end
+   if quoted then return quoted_candidates(quoted, before, text:sub(#before + 1, #before + 1)) end
+   local names, part = members_at(text)
+   if names then return names, part, "" end
+   part = text:match "[%w_\x80-\xff]*$"
+   if part:find "^[^%a_]" or text:find("[%.:]" .. part .. "$") then return {}, part, "" end
    return globals(), part, ""
 end
 
