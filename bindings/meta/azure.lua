@@ -18,6 +18,21 @@ local Azure = {}
 ---@return aci.Azure
 function azure.connect(config, credential) end
 
+--- The address of an id, with its api-version and the query.
+---@param id string
+---@param version? string
+---@param query? table<string, string>
+---@return string
+function Azure:address(id, version, query) end
+
+--- One request to an address; gives the answer, its decoded body in `data`. Raises refusals. A provider
+--- that the subscription lacks is registered, and the request sent again.
+---@param method string
+---@param url string
+---@param options {json?: any, body?: string|aci.Secret, headers?: table, accept?: table<integer, boolean>, timeout?: number, safe?: boolean, secret_body?: boolean}
+---@return aci.http.Response
+function Azure:send(method, url, options) end
+
 --- The resource, or nil when there is none.
 ---@param id string
 ---@param version? string

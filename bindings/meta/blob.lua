@@ -14,6 +14,11 @@ local blob = {}
 ---@field endpoint string
 local Store = {}
 
+--- One signed request. Raises refusals.
+---@param request {method: string, container: string, name?: string, query?: table, headers?: table, options?: table, body?: string|aci.Secret, sink?: any, accept?: table<integer, boolean>}
+---@return aci.http.Response
+function Store:send(request) end
+
 ---@class aci.BlobOptions
 ---@field content_type? string
 ---@field metadata? table<string, string>

@@ -8,6 +8,14 @@ local graph = {}
 ---@class aci.Graph
 local Graph = {}
 
+--- One request; gives the answer, its decoded body in `data`. Raises refusals.
+---@param method string
+---@param path string below /v1.0
+---@param body? any
+---@param options? {query?: table, headers?: table, accept?: table<integer, boolean>, secret_body?: boolean}
+---@return aci.http.Response
+function Graph:send(method, path, body, options) end
+
 ---@param config aci.Config
 ---@param credential? aci.Credential
 ---@return aci.Graph

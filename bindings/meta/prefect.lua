@@ -345,6 +345,11 @@ function Logger:info(message, ...) end
 
 Logger.debug, Logger.warning, Logger.error, Logger.critical = Logger.info, Logger.info, Logger.info, Logger.info
 
+--- One entry of any level.
+---@param level string|integer # "info", or Prefect's number for it
+---@param message string
+function Logger:log(level, message) end
+
 ---@param task_run_id string
 ---@return aci.prefect.Logger # speaks for a task run, into the same buffer
 function Logger:child(task_run_id) end

@@ -17,6 +17,11 @@ local registry = {}
 ---@class aci.Registry
 local Registry = {}
 
+--- One request, signed in as the registry asks; a status that is not wanted is raised.
+---@param request {method: string, url: string, headers?: table, body?: any, want: table<integer, boolean>, scope?: string, safe?: boolean}
+---@return aci.http.Response
+function Registry:send(request) end
+
 --- Sends what the registry lacks, then the manifest under the tag. Blobs that are there are not sent.
 ---@param repository string
 ---@param tag string

@@ -40,6 +40,16 @@ function Client:send(request) end
 ---@return table[]
 function Client:pages(request, link) end
 
+--- Does an address that the service gave stay with it? The token goes nowhere else.
+---@param url string
+---@return boolean
+function Client:is_ours(url) end
+
+--- The whole address of a path.
+---@param url string
+---@return string
+function Client:absolute(url) end
+
 --- Raises the error of an answer.
 function Client:refuse(request, response, fields) end
 

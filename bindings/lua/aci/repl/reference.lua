@@ -93,7 +93,7 @@ end
 --- The first sentence of a block.
 function reference.brief(block)
    local text = table.concat(block.text or {}, " ")
-   return text:match "^(.-[%.:])%s" or text
+   return ((text:match "^(.-[%.:])%s" or text):gsub(":$", "."))
 end
 
 return reference
