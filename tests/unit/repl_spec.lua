@@ -207,6 +207,8 @@ describe("the REPL", function()
       at:enter "help(require('aci.task').sleep)":expect "task.sleep%(seconds%)\nSuspends"
       at:enter "help(require 'aci.secret')":expect "aci.secret\n.*functions:\n  secret.new"
       at:enter "help(require('aci.task').spawn(print))":expect "Task:cancel"
+      at:enter "help(require 'aci.error')":expect "aci.error\n.*errors.raise%(fields%)"
+      at:enter "help 'nearest'":expect "aci.nearest\nThe word of a list.*nearest%(word, words%)"
       at:enter "help(print)":expect "print: a function of Lua"
       at:enter "help(7)":expect "nothing in the reference about this number"
       at:enter "help()":expect "clients %(they connect when they are used%)"

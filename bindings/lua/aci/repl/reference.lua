@@ -54,6 +54,10 @@ local function parse(text)
       elseif owner then
          note_function(module, block, owner, sign, name, parameters)
          block = new_block()
+      elseif line:find "^local function " then -- the module is this function
+         module.text = block.text
+         note_function(module, block, "", "", line:match "^local function ([%w_]+)%((.-)%)")
+         block = new_block()
       elseif table_name(line) then
          if not module.text then module.text = block.text end
          note_class(module, block, table_name(line))
