@@ -174,9 +174,9 @@ end
 --- The text for a value; nil when nothing is known.
 function help.text(x)
    if type(x) == "string" then return named_text(x) end
-   if type(x) == "function" then return function_text(x) end
-   local module = type(x) == "table" and module_of(x)
+   local module = module_of(x)
    if module then return module_text(module) end
+   if type(x) == "function" then return function_text(x) end
    return object_text(x)
 end
 
