@@ -157,6 +157,95 @@ describe("a task is canceled", function()
    end)
 end)
 
+-- A listener that never says a word: the kernel takes the connections.
+local function mute_listener()
+   local proc = assert(process.spawn { args = { "python3", "-c",
+      "import socket, time\ns = socket.create_server(('127.0.0.1', 0), backlog=200)\n"
+         .. "print(s.getsockname()[1], flush=True)\ntime.sleep(100)" }, stdout = "pipe" })
+   return proc, assert(proc:read()):match "%d+"
+end
+
+describe("a request in every state", function()
+   local port, url, folder
+
+   -- How a server of ours keeps a request waiting.
+   local function hold(request)
+      if request.path == "/again" then return request:respond(503, {}) end
+      if request.path == "/moved" then return request:respond(302, { location = "/silent" }) end
+      if request.path == "/body" then
+         request:start(200, {})
+         request:write(("x"):rep(100000))
+      end
+      task.sleep(100)
+   end
+
+   -- Calls f with both servers there; afterwards no descriptor may be left.
+   local function leaves_nothing(f)
+      settle()
+      local before = descriptors()
+      local s, handlers = assert(server.listen {}), {}
+      local mute, silent_port = mute_listener()
+      port = silent_port
+      url = ("http://127.0.0.1:%d"):format(s:port())
+      folder = assert(fs.tempdir "states")
+      handlers[1] = task.spawn(function()
+         for request in function() return s:next() end do handlers[#handlers + 1] = task.spawn(hold, request) end
+      end)
+      f()
+      s:close()
+      for _, handler in ipairs(handlers) do handler:cancel() end
+      mute:stop(0)
+      fs.remove_tree(folder)
+      settle()
+      assert.is_true(descriptors() <= before, ("%d descriptors, before %d"):format(descriptors(), before))
+   end
+
+   local function states()
+      local patient = { tries = 50, max_wait = 50 }
+      return {
+         ["looking up a name"] = { url = "http://nowhere.invalid/", proxy = "", retry = false },
+         ["shaking hands"] = { url = ("https://127.0.0.1:%s/"):format(port) },
+         ["sending a body"] = { url = ("http://127.0.0.1:%s/"):format(port), method = "PUT",
+            body = ("x"):rep(20000000) },
+         ["waiting for the head"] = { url = url .. "/silent" },
+         ["reading a body"] = { url = url .. "/body" },
+         ["reading into a file"] = { url = url .. "/body", sink = { file = folder .. "/sink" } },
+         ["reading into a function"] = { url = url .. "/body", sink = function() end },
+         ["waiting after a redirect"] = { url = url .. "/moved", redirects = 3 },
+         ["waiting for the next try"] = { url = url .. "/again", retry = patient },
+         ["waiting for a connection"] = { url = "http://127.0.0.1:1/", retry = patient },
+      }
+   end
+
+   it("is canceled with its task and leaves nothing", function()
+      leaves_nothing(function()
+         for name, options in pairs(states()) do
+            for _, pause in ipairs { 0, 0.002, 0.05 } do
+               local child = task.spawn(http.request, options)
+               task.sleep(pause)
+               child:cancel()
+               local known = child:done() -- that the name does not exist
+               local ok, err = pcall(child.wait, child)
+               assert.is_true(known and name == "looking up a name" or not ok and errors.is(err, "canceled"), name)
+            end
+         end
+      end)
+   end)
+
+   it("is given up when nobody has it any more", function()
+      leaves_nothing(function()
+         for _, options in pairs(states()) do
+            options.retry, options.redirects = nil, nil -- they and a function are for http.request
+            if type(options.sink) == "function" then options.sink = nil end
+            for _, pause in ipairs { 0, 0.002, 0.05 } do
+               local transfer = http.start(options)
+               if pause > 0 then task.wait(transfer, pause) end
+            end
+         end
+      end)
+   end)
+end)
+
 describe("a wait", function()
    it("works wherever Lua calls back", function()
       local function pause() task.sleep(0.001) return "x" end
