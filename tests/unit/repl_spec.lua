@@ -103,7 +103,9 @@ describe("the REPL", function()
             "password = 'hunter2'", "key = 'AbCdEf0123456789AbCdEf0123456789'",
             "require('aci.secret').new 'hunter3'", "c = { client_secret = 'hunter4' }",
             "u = 'https://a.blob.core.windows.net/c?sv=1&sig=hunter5%2B'", "h = { Authorization = 'Bearer hunter6' }",
-            "p = 'pnu_0a1b2c3d4e5f'", "id = '/subscriptions/8c3f0e2a-1111-4222-8333-44445555aaaa/resourceGroups/g'",
+            "s = false and kv:set('db', 'hunter7')", "u = 'https://me:hunter8@host/'", "pw = 'hunter9'",
+            "h = { ['x-api-key'] = 'hunter10' }", "p = 'pnu_0a1b2c3d4e5f'",
+            "id = '/subscriptions/8c3f0e2a-1111-4222-8333-44445555aaaa/resourceGroups/g'",
             "s = false and kv:secret 'testsecret'", "for i = 1, 2 do", "tokens = i", "end", "last = 1",
          } do at:enter(line) end
          at:enter "last + 1":expect "\n2\n>$"

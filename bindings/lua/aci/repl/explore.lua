@@ -56,7 +56,7 @@ function explore.secrets()
       if secret.is(value) then values[#values + 1] = secret.reveal(value) end
    end
    for name, value in pairs(require("aci.process").environment()) do
-      for _, word in ipairs { "SECRET", "KEY", "TOKEN", "PASSWORD" } do
+      for _, word in ipairs { "SECRET", "KEY", "TOKEN", "PASSW", "AUTH_STRING", "AUTHORIZATION" } do
          if name:find(word, 1, true) and #value >= 6 then values[#values + 1] = value end
       end
    end

@@ -14,15 +14,16 @@ local function path()
 end
 
 -- Names whose quoted value is nobody else's business.
-local private = { "secret", "passwo?r?d", "token", "api_?key", "account_?key", "access_?key", "prefect_key",
-   "storage_key", "auth", "credential", "bearer", "sharedaccess" }
+local private = { "secret", "passwo?r?d", "%f[%a]pwd?%f[^%w_]", "passphrase", "token", "api[_-]?key", "account_?key",
+   "access_?key", "prefect_key", "storage_key", "auth", "credential", "bearer", "sharedaccess" }
 
 -- name = "value", name: value, secret.new "value", AccountKey=...
 local function names_a_secret(line)
    -- kv:secret "name" and az:storage_key "account" ask for one, they hold none
    local name = "%s*%(?%s*[\"'][^\"']*[\"']"
    local lower = line:lower():gsub(":secret" .. name, ""):gsub(":storage_key" .. name, "")
-   if lower:find "[?&]sig=" then return true end
+   if lower:find "[?&]sig=" or lower:find "://[^/%s\"'@]*:[^/%s\"'@]+@" then return true end
+   if lower:find "%f[%w_]kv:set%s*%(" or lower:find ":set%s*%([^,]+,%s*[\"'%[]" then return true end
    for _, word in ipairs(private) do
       if lower:find(word .. "[%w_%.%]\"']*%s*[=:(]?%s*[\"'%[]%s*[^\"'%s]") or lower:find(word .. "%w*=[%w/+%%]") then
          return true
