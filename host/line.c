@@ -14,6 +14,7 @@
 
 #include "bindings.h"
 #include "core/loop.h"
+#include "core/terminal.h"
 
 enum { REMEMBERED = 1000 };
 
@@ -23,7 +24,7 @@ static struct {
     EditLine *editor; /* NULL: the terminal is dumb, or there is none */
     History *history;
     const char *prompt;
-    bool terminal, interrupted;
+    bool terminal, interrupted, begins;
 } line;
 
 /* ---- waiting for input, with the loop turning ---- */
@@ -67,8 +68,21 @@ static bool wait_input(void) {
 
 /* ---- libedit ---- */
 
+/* What was printed without a line break, or typed before the prompt came, would confuse the editor,
+ * which takes it that its prompt begins a line. As many spaces as a line has end such a line, and
+ * leave the cursor in its line where it begins one. */
+static void begin_line(void) {
+    int width = aci_terminal_width(STDOUT_FILENO);
+    if (width > 1)
+        printf("%*s\r", width, "");
+}
+
+/* Asked for when keys are no longer echoed. */
 static char *prompt_text(EditLine *editor) {
     (void)editor;
+    if (line.begins)
+        begin_line();
+    line.begins = false;
     return (char *)line.prompt;
 }
 
@@ -182,6 +196,7 @@ static aci_line_result read_edited(lua_State *L) {
     int length = 0;
     const char *text;
     el_resize(line.editor);
+    line.begins = true;
     text = el_gets(line.editor, &length);
     if (line.interrupted) {
         fputs("^C", stdout); /* a terminal that edits by itself has shown it */

@@ -197,6 +197,15 @@ describe("the REPL", function()
       end)
    end)
 
+   it("begins a line of its own, whatever was printed or typed before", function()
+      begin()
+      at:enter "io.write 'no end' x = 1":expect "\nno end\n>$"
+      at:enter "require('aci.task').sleep(1)"
+      task.sleep(0.2)
+      at:type "'typed':ahe":expect "\n> 'typed':ahe$" -- the terminal may have shown it once before
+      at:press("BSpace", "BSpace", "BSpace", "BSpace", "Enter"):expect '\n"typed"\n>$'
+   end)
+
    it("lets tasks run while it waits for a line", function()
       begin()
       at:enter "require('aci.task').spawn(function() require('aci.task').sleep(0.1) print 'from the task' end) done = 1"
