@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -24,14 +27,17 @@ static struct {
     EditLine *editor; /* NULL: the terminal is dumb, or there is none */
     History *history;
     const char *prompt;
+    struct termios keys; /* how the terminal is while a line is edited */
     bool terminal, interrupted, begins;
 } line;
+
+static int continued = -1; /* an eventfd: the program was stopped (Ctrl-Z) and goes on */
 
 /* ---- waiting for input, with the loop turning ---- */
 
 struct readable {
     aci_wait wait;
-    aci_source source;
+    aci_source source, again;
 };
 
 static void on_readable(aci_source *source, unsigned events) {
@@ -39,6 +45,33 @@ static void on_readable(aci_source *source, unsigned events) {
     (void)events;
     aci_source_remove(source);
     aci_wait_done(&input->wait);
+}
+
+static void on_again(aci_source *source, unsigned events) {
+    struct readable *input = (void *)((char *)source - offsetof(struct readable, again));
+    (void)events;
+    aci_source_remove(source);
+    aci_wait_done(&input->wait);
+}
+
+static void on_continue(int number) {
+    int saved = errno;
+    uint64_t one = 1;
+    (void)number;
+    if (write(continued, &one, sizeof one) < 0) {
+        /* it is readable already */
+    }
+    errno = saved;
+}
+
+/* The shell has given the terminal back as it likes it, and the line is not on the screen. */
+static void edit_again(void) {
+    uint64_t count;
+    if (!line.editor || read(continued, &count, sizeof count) < 0)
+        return;
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &line.keys);
+    line.begins = true;
+    el_set(line.editor, EL_REFRESH);
 }
 
 static int wait_readable(lua_State *L) {
@@ -49,21 +82,29 @@ static int wait_readable(lua_State *L) {
 
 /* False at Ctrl-C. What a task of the user's does meanwhile may print, but not raise here. */
 static bool wait_input(void) {
-    struct readable input = {.source.on_ready = on_readable};
+    struct readable input = {.source.on_ready = on_readable, .again.on_ready = on_again};
     lua_State *L = line.L;
     bool ok;
     if (aci_source_add(&input.source, STDIN_FILENO, EPOLLIN) < 0)
         return true; /* reading itself will wait */
+    if (continued >= 0)
+        aci_source_add(&input.again, continued, EPOLLIN);
     lua_pushcfunction(L, wait_readable);
     lua_pushlightuserdata(L, &input);
     ok = lua_pcall(L, 1, 0, 0) == LUA_OK;
     aci_source_remove(&input.source);
+    aci_source_remove(&input.again);
     aci_wait_forget(&input.wait);
     if (!ok) {
         line.interrupted = true;
         lua_pop(L, 1);
     }
     return ok;
+}
+
+static bool has_input(void) {
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&input, 1, 0) != 0;
 }
 
 /* ---- libedit ---- */
@@ -90,11 +131,15 @@ static char *prompt_text(EditLine *editor) {
 static int read_key(EditLine *editor, wchar_t *key) {
     mbstate_t state = {0};
     (void)editor;
+    tcgetattr(STDIN_FILENO, &line.keys);
     for (;;) {
         char byte;
         ssize_t got;
         if (!wait_input())
             return -1;
+        edit_again();
+        if (!has_input())
+            continue;
         got = read(STDIN_FILENO, &byte, 1);
         if (got < 0 && errno == EINTR)
             continue;
@@ -140,6 +185,14 @@ static void bind_keys(EditLine *editor) {
         el_set(editor, EL_BIND, keys[i][0], keys[i][1], NULL);
 }
 
+static void watch_continue(void) {
+    struct sigaction action = {.sa_handler = on_continue, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    continued = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (continued >= 0)
+        sigaction(SIGCONT, &action, NULL);
+}
+
 static void open_editor(void) {
     HistEvent event;
     setlocale(LC_CTYPE, "");
@@ -158,6 +211,7 @@ static void open_editor(void) {
     el_set(line.editor, EL_HIST, history, line.history);
     el_wset(line.editor, EL_ADDFN, L"aci-complete", L"Complete a name", complete_key);
     bind_keys(line.editor);
+    watch_continue();
     el_source(line.editor, NULL);
 }
 

@@ -206,6 +206,17 @@ describe("the REPL", function()
       at:press("BSpace", "BSpace", "BSpace", "BSpace", "Enter"):expect '\n"typed"\n>$'
    end)
 
+   it("edits on after it was stopped and brought back", function()
+      at = terminal.open({ "bash", "--norc", "--noprofile" }, folder, { XDG_STATE_HOME = folder .. "/state",
+         TERM = "screen", PS1 = "shell$ ", PROGRAM = process.self() })
+      at:expect "shell%$$"
+      at:enter "$PROGRAM":expect "\n>$"
+      at:type "x = 100":expect "> x = 100$"
+      at:press "C-z":expect "Stopped.*shell%$$"
+      at:enter "fg":expect "\n> x = 100$"
+      at:press("BSpace", "Left", "Left"):type "2":press "Enter":enter "x":expect "\n210\n>$"
+   end)
+
    it("lets tasks run while it waits for a line", function()
       begin()
       at:enter "require('aci.task').spawn(function() require('aci.task').sleep(0.1) print 'from the task' end) done = 1"
