@@ -11,7 +11,7 @@ local internal = { ["aci.repl"] = true }
 -- Methods that their module calls on its own objects, and nobody else.
 local own = {
    ["aci.azure.Operation"] = "fail fall_back fields finish next_wait poll_body poll_location poll_status read too_late",
-   ["aci.http.Transfer"] = "began read seconds", ["aci.prefect.Logger"] = "send",
+   ["aci.http.Transfer"] = "began give hungry read seconds", ["aci.prefect.Logger"] = "send",
    ["aci.progress.Progress"] = "draw erase find format say", ["aci.process.Process"] = "stream",
    ["aci.prefect.Prefect"] = "deployment_fields write_deployment", ["aci.template.Plan"] = "build",
    ["aci.store.Db"] = "take_failure",

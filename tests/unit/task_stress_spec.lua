@@ -212,6 +212,8 @@ describe("a request in every state", function()
          ["shaking hands"] = { url = ("https://127.0.0.1:%s/"):format(port) },
          ["sending a body"] = { url = ("http://127.0.0.1:%s/"):format(port), method = "PUT",
             body = ("x"):rep(20000000) },
+         ["sending what a function makes"] = { url = ("http://127.0.0.1:%s/"):format(port), method = "PUT",
+            body = function() return ("x"):rep(100000) end },
          ["waiting for the head"] = { url = url .. "/silent" },
          ["reading a body"] = { url = url .. "/body" },
          ["reading into a file"] = { url = url .. "/body", sink = { file = folder .. "/sink" } },
@@ -242,6 +244,7 @@ describe("a request in every state", function()
          for _, options in pairs(states()) do
             options.retry, options.redirects = nil, nil -- they and a function are for http.request
             if type(options.sink) == "function" then options.sink = nil end
+            if type(options.body) == "function" then options.body = "x" end
             for _, pause in ipairs { 0, 0.002, 0.05 } do
                local transfer = http.start(options)
                if pause > 0 then task.wait(transfer, pause) end
