@@ -2,6 +2,7 @@
  * the command runs, so `while true do os.execute "make" end` would go on for ever. Here a press
  * counts when the command ended by it; a command that handles it by itself (an editor, a shell)
  * keeps it. */
+#include "core/loop.h"
 #include "task.h"
 
 #include <errno.h>
@@ -15,13 +16,17 @@
 
 extern char **environ;
 
-static volatile sig_atomic_t pressed, command;
+/* A shell that ends by a press long after it has kept it for its own child: an editor was left. */
+enum { SOON_NS = 2000000000 };
+
+static volatile sig_atomic_t command;
+static volatile uint64_t pressed_at; /* 0: not pressed */
 
 /* From the terminal the command gets it too; from somebody else only we do. */
 static void on_press(int number, siginfo_t *info, void *context) {
     int saved = errno;
     (void)context;
-    pressed = 1;
+    pressed_at = aci_now_ns();
     if (command > 0 && info->si_code == SI_USER)
         kill((pid_t)command, number);
     errno = saved;
@@ -61,15 +66,18 @@ static int run(const char *text) {
 }
 
 static bool ended_by_press(int status) {
-    return status != -1 && ((WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) ||
-                            (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT));
+    bool pressed = pressed_at && aci_now_ns() - pressed_at < SOON_NS;
+    return pressed && status != -1 &&
+           ((WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) ||
+            (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT));
 }
 
 static int run_with_signals(const char *text) {
     struct sigaction press = {.sa_sigaction = on_press, .sa_flags = SA_SIGINFO}, before;
     struct sigaction ignore = {.sa_handler = SIG_IGN}, quit;
     int status, failed;
-    pressed = command = 0;
+    pressed_at = 0;
+    command = 0;
     sigemptyset(&press.sa_mask);
     sigemptyset(&ignore.sa_mask);
     sigaction(SIGINT, &press, &before);
@@ -79,7 +87,7 @@ static int run_with_signals(const char *text) {
     command = 0;
     sigaction(SIGINT, &before, NULL);
     sigaction(SIGQUIT, &quit, NULL);
-    if (pressed && ended_by_press(status))
+    if (ended_by_press(status))
         raise(SIGINT);
     errno = failed; /* luaL_execresult looks at it first */
     return status;
