@@ -231,6 +231,8 @@ describe("the REPL", function()
       at:enter "help(require('aci.task').spawn(print))":expect "Task:cancel"
       at:enter "help(require 'aci.error')":expect "aci.error\n.*errors.raise%(fields%)"
       at:enter "help 'nearest'":expect "aci.nearest\nThe word of a list.*nearest%(word, words%)"
+      at:enter "help 'az:put'":expect "options%? %({timeout%?: number, on_poll%?: function, query%?: table}%)\n"
+      at:enter "help 'blob:sas'":expect "options%? %(aci.SasOptions%)\n     permissions%? %(string%) letters: r read"
       at:enter "help(print)":expect "print: a function of Lua"
       at:enter "help(7)":expect "nothing in the reference about this number"
       at:enter "help()":expect "clients %(they connect when they are used%)"

@@ -37,17 +37,30 @@ local function module_text(module)
    return table.concat(lines, "\n")
 end
 
-local function tag_line(tag)
-   local name, kind, rest = tag.text:match "^(%S+)%s+(%S+)%s*(.*)$"
-   if tag.tag == "param" and name then return ("  %s (%s) %s"):format(name, kind, rest):gsub("%s+$", "") end
-   if tag.tag == "return" then return "  gives " .. tag.text:gsub("#%s*", "- ") end
-   return nil
+local function add_named(lines, indent, tag)
+   local name, kind, rest = reference.parts(tag.text)
+   if name then lines[#lines + 1] = (("%s%s (%s) %s"):format(indent, name, kind, rest):gsub("%s+$", "")) end
+   return kind
 end
 
-local function block_text(block)
+-- A parameter with the fields of its record below it.
+local function add_parameter(lines, module, tag)
+   local kind = add_named(lines, "  ", tag)
+   for _, field in ipairs(kind and reference.fields(module, kind) or {}) do
+      if field.tag == "field" then add_named(lines, "     ", field) end
+   end
+end
+
+local function block_text(module, block)
    local lines = { block.signature }
    for _, line in ipairs(block.text) do lines[#lines + 1] = line end
-   for _, tag in ipairs(block.tags) do lines[#lines + 1] = tag_line(tag) end
+   for _, tag in ipairs(block.tags) do
+      if tag.tag == "param" then
+         add_parameter(lines, module, tag)
+      elseif tag.tag == "return" then
+         lines[#lines + 1] = "  gives " .. tag.text:gsub("#%s*", "- ")
+      end
+   end
    return table.concat(lines, "\n")
 end
 
@@ -57,9 +70,9 @@ local function member_text(module, owner, name)
    local class = owner and reference.class(module, owner)
    local found = reference.module(module)
    local block = class and class.methods[name] or found and found.functions[name]
-   if block then return block_text(block) end
+   if block then return block_text(module, block) end
    for _, each in pairs(found and found.classes or {}) do
-      if each.methods[name] then return block_text(each.methods[name]) end
+      if each.methods[name] then return block_text(module, each.methods[name]) end
    end
 end
 

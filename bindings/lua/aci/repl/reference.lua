@@ -5,14 +5,41 @@ local reference = {}
 
 local read = {}
 
--- "--- text" and "---@param ..." lines above a function, without their dashes.
+-- "--- text" and "---@param ..." lines above a function, without their dashes. Text below a tag goes on with it.
 local function add_line(block, line)
    local tag, rest = line:match "^%-%-%-@(%w+)%s*(.*)$"
-   if tag then
+   local text, last = line:gsub("^%-%-%-%s?", ""), block.tags[#block.tags]
+   if tag == "meta" then
+      return -- the text below it is the module's own
+   elseif tag then
       block.tags[#block.tags + 1] = { tag = tag, text = rest }
+   elseif last then
+      last.text = last.text .. " " .. text:gsub("^%s+", "")
    else
-      block.text[#block.text + 1] = (line:gsub("^%-%-%-%s?", ""))
+      block.text[#block.text + 1] = text
    end
+end
+
+local OPENING, CLOSING = "[%[{(<]", "[%]})>]"
+
+-- Where a type ends that begins at `from`: at a space that stands in no bracket and behind no ":", "," or "|".
+local function type_end(text, from)
+   local depth, at = 0, from
+   while at <= #text do
+      local char, before = text:sub(at, at), text:sub(at - 1, at - 1)
+      if char:find(OPENING) then depth = depth + 1 elseif char:find(CLOSING) then depth = depth - 1 end
+      if char == " " and depth == 0 and not before:find "[:,|]" then return at - 1 end
+      at = at + 1
+   end
+   return #text
+end
+
+--- "name? type what it is" in its three parts.
+function reference.parts(text)
+   local name, from = text:match "^(%S+)%s+()%S"
+   if not name then return nil end
+   local to = type_end(text, from)
+   return name, text:sub(from, to), (text:sub(to + 1):gsub("^%s+", ""))
 end
 
 local function new_block()
@@ -37,6 +64,12 @@ local function note_class(module, block, name)
    end
 end
 
+-- A class of fields only, which options and answers are.
+local function note_record(module, block)
+   local class = block.tags[1]
+   if class and class.tag == "class" then module.records[class.text:match "^[%w_%.]+"] = block.tags end
+end
+
 local function note_function(module, block, owner, sign, name, parameters)
    block.name, block.signature = name, ("%s%s%s(%s)"):format(owner, sign, name, parameters)
    local class = module.classes[owner]
@@ -46,7 +79,8 @@ local function note_function(module, block, owner, sign, name, parameters)
 end
 
 local function parse(text)
-   local module, block = { name = text:match "^%-%-%-@meta ([%w_%.]+)", functions = {}, classes = {} }, new_block()
+   local module, block = { name = text:match "^%-%-%-@meta ([%w_%.]+)", functions = {}, classes = {},
+      records = {} }, new_block()
    for line in (text .. "\n"):gmatch "([^\n]*)\n" do
       local owner, sign, name, parameters = declaration(line)
       if line:find "^%-%-%-" then
@@ -63,6 +97,7 @@ local function parse(text)
          note_class(module, block, table_name(line))
          block = new_block()
       elseif line == "" then
+         note_record(module, block)
          block = new_block()
       end
    end
@@ -92,6 +127,12 @@ function reference.class(module, name)
    for own, class in pairs(found and found.classes or {}) do
       if own == name or class.name == name then return class end
    end
+end
+
+--- The fields of a record that a parameter's type names, or nil.
+function reference.fields(module, kind)
+   local found = reference.module(module)
+   return found and found.records[kind:match "^[%w_%.]+" or ""]
 end
 
 --- The first sentence of a block.
