@@ -14,8 +14,8 @@ void aci_preload(lua_State *L);
  * host before the state is closed and by os.exit. */
 void aci_tasks_cancel_all(lua_State *L);
 
-/* Puts pcall, xpcall, coroutine.resume, coroutine.wrap, os.execute and os.exit in their interruptible forms
- * into the globals and installs the handler of Ctrl-C. */
+/* Puts pcall, xpcall, coroutine.resume, coroutine.wrap, os.execute and os.exit in their
+ * interruptible forms into the globals and installs the handler of Ctrl-C. */
 void aci_interruptible(lua_State *L);
 
 /* After an interrupt was reported and the program goes on: the next press is a first one.
