@@ -2,6 +2,7 @@
 #include "interrupt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -246,15 +247,29 @@ static uint64_t wait_limit(uint64_t until_ns) {
     return until_ns;
 }
 
+/* Whole milliseconds, rounded up: waking before a timer is due would be a turn for nothing. */
+static int wait_coarsely(struct epoll_event *events, int most, uint64_t left_ns) {
+    uint64_t milliseconds = left_ns / 1000000u + (left_ns % 1000000u > 0);
+    bool forever = left_ns == UINT64_MAX;
+    return epoll_wait(loop.epoll, events, most,
+                      forever                  ? -1
+                      : milliseconds < INT_MAX ? (int)milliseconds
+                                               : INT_MAX);
+}
+
+/* Linux before 5.11 and valgrind have no epoll_pwait2. */
 static int wait_events(struct epoll_event *events, int most, uint64_t until_ns) {
-    uint64_t now = aci_now_ns();
-    uint64_t limit = wait_limit(until_ns);
-    struct timespec time = {0, 0};
-    if (limit > now) {
-        time.tv_sec = (time_t)((limit - now) / 1000000000u);
-        time.tv_nsec = (long)((limit - now) % 1000000000u);
-    }
-    return epoll_pwait2(loop.epoll, events, most, limit == UINT64_MAX ? NULL : &time, NULL);
+    static bool coarse;
+    uint64_t limit = wait_limit(until_ns), now = limit && limit < UINT64_MAX ? aci_now_ns() : 0;
+    uint64_t left = limit == UINT64_MAX ? limit : limit > now ? limit - now : 0;
+    struct timespec time = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+    int count =
+        coarse ? -1
+               : epoll_pwait2(loop.epoll, events, most, left == UINT64_MAX ? NULL : &time, NULL);
+    if (count >= 0 || (!coarse && errno != ENOSYS))
+        return count;
+    coarse = true;
+    return wait_coarsely(events, most, left);
 }
 
 static void dispatch(const struct epoll_event *event) {
