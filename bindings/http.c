@@ -117,7 +117,7 @@ static int push_fault(lua_State *L, const aci_transfer *core) {
 static void push_headers(lua_State *L, const aci_headers *head) {
     const char *name, *value;
     size_t at = 0;
-    lua_newtable(L);
+    lua_createtable(L, 0, 8);
     while (aci_headers_next(head, &at, &name, &value)) {
         if (lua_getfield(L, -1, name) == LUA_TSTRING)
             lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);

@@ -73,12 +73,15 @@ static unsigned types_of_top(lua_State *L) {
     }
 }
 
-static void check_type(lua_State *L, size_t i) {
-    if (lua_getfield(L, 1, options[i].name) != LUA_TNIL && !(options[i].types & ANY) &&
-        !(options[i].types & types_of_top(L)))
-        luaL_error(L, "option '%s' must be %s, got a %s", options[i].name, options[i].words,
+/* Its name below the top, one of those above; the value on top. */
+static void check_type(lua_State *L) {
+    const char *name = lua_tostring(L, -2);
+    size_t i = 0;
+    while (strcmp(options[i].name, name) != 0)
+        i++;
+    if (!(options[i].types & ANY) && !(options[i].types & types_of_top(L)))
+        luaL_error(L, "option '%s' must be %s, got a %s", name, options[i].words,
                    luaL_typename(L, -1));
-    lua_pop(L, 1);
 }
 
 static bool is_token(const char *text) {
@@ -185,8 +188,8 @@ int http_check(lua_State *L) {
         names[i] = options[i].name;
     names[OPTION_COUNT] = NULL;
     aci_options_check(L, 1, names);
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        check_type(L, i);
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
+        check_type(L);
     method = aci_opt_string(L, 1, "method", "GET");
     if (!is_token(method))
         return luaL_error(L, "option 'method': '%s' is no method", method);

@@ -22,8 +22,10 @@ static const uint64_t TRIM_AFTER_NS = 1000000000u;
 static struct {
     CURLM *multi;
     CURLSH *share;
+    CURL *spare;
     aci_timer timer;
     aci_timer trim;
+    long running;
     long per_host; /* 0: as many as there are transfers */
     bool initialised;
 } net;
@@ -40,6 +42,13 @@ static void trim_later(void) {
     aci_timer_set(&net.trim, aci_now_ns() + TRIM_AFTER_NS);
 }
 
+/* libcurl counts the connections in use as well: without them the seventeenth transfer at once
+ * would cost the others their kept connections. */
+static void count_running(long change) {
+    net.running += change;
+    curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, net.running + MOST_IDLE);
+}
+
 /* Takes what has ended out of the multi, one by one: `ended` may add and remove others. */
 static void collect_ended(void) {
     CURLMsg *message;
@@ -52,6 +61,7 @@ static void collect_ended(void) {
             continue;
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&who);
         curl_multi_remove_handle(net.multi, easy);
+        count_running(-1);
         curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
         owner ended = *who;
         free(who);
@@ -134,9 +144,23 @@ static int open_multi(void) {
     curl_share_setopt(net.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     curl_multi_setopt(net.multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(net.multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, MOST_IDLE);
     curl_multi_setopt(net.multi, CURLMOPT_MAX_HOST_CONNECTIONS, net.per_host);
     return 0;
+}
+
+CURL *aci_multi_easy(void) {
+    CURL *easy = net.spare ? net.spare : curl_easy_init();
+    net.spare = NULL;
+    return easy;
+}
+
+void aci_multi_give_back(CURL *easy, bool well) {
+    if (!well || net.spare || !net.multi) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_reset(easy); /* the share stays */
+    net.spare = easy;
 }
 
 void aci_multi_connections(long per_host) {
@@ -152,8 +176,10 @@ int aci_multi_add(CURL *easy, void *thing, void (*ended)(void *thing, CURLcode c
     *who = (owner){thing, ended};
     curl_easy_setopt(easy, CURLOPT_PRIVATE, who);
     curl_easy_setopt(easy, CURLOPT_SHARE, net.share);
-    if (curl_multi_add_handle(net.multi, easy) == CURLM_OK)
+    if (curl_multi_add_handle(net.multi, easy) == CURLM_OK) {
+        count_running(1);
         return 0;
+    }
     curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     free(who);
     return -ENOMEM;
@@ -165,6 +191,7 @@ void aci_multi_remove(CURL *easy) {
     if (!who)
         return;
     curl_multi_remove_handle(net.multi, easy);
+    count_running(-1);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
     free(who);
 }
@@ -173,6 +200,8 @@ void aci_multi_close(void) {
     aci_timer_cancel(&net.timer);
     aci_timer_cancel(&net.trim);
     net.trim.on_due = NULL;
+    curl_easy_cleanup(net.spare);
+    net.spare = NULL;
     if (net.multi)
         curl_multi_cleanup(net.multi);
     if (net.share)

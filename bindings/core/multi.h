@@ -4,6 +4,12 @@
 #define ACI_MULTI_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
+
+/* A handle with default options, or NULL; aci_multi_give_back ends it. Making one anew costs as
+ * much as sending a small request, so one that has ended well is kept for the next. */
+CURL *aci_multi_easy(void);
+void aci_multi_give_back(CURL *easy, bool well); /* out of the multi; may be NULL */
 
 /* Starts the transfer; `ended(owner, code)` is called in a later turn, when curl is done with it
  * and the handle is out of the multi. 0 or -ENOMEM. */

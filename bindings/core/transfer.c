@@ -29,7 +29,7 @@ static void finish(aci_transfer *self) {
     }
     if (self->fault.kind)
         aci_spool_drop(&self->spool);
-    curl_easy_cleanup(self->easy);
+    aci_multi_give_back(self->easy, !self->fault.kind);
     self->easy = NULL;
     aci_wait_done(self->wait);
 }

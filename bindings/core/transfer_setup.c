@@ -1,4 +1,5 @@
 /* A transfer's options, as libcurl wants them. */
+#include "multi.h"
 #include "transfer_inside.h"
 #include "url.h"
 
@@ -23,14 +24,23 @@ static void set_always(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "acihost");
 }
 
+/* Whether the file of authorities that libcurl was built with is there: asked once. */
+static bool has_own_file(void) {
+    static int known = -1;
+    if (known < 0) {
+        const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
+        known = built->cainfo && access(built->cainfo, R_OK) == 0;
+    }
+    return known;
+}
+
 /* One file and no folder of certificates: only then libcurl keeps the parsed store (30 ms). */
 static void set_trust(CURL *easy, const char *ca_file) {
-    const curl_version_info_data *built = curl_version_info(CURLVERSION_NOW);
     if (!ca_file)
         ca_file = getenv("SSL_CERT_FILE");
     if (ca_file && *ca_file)
         curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
-    if ((ca_file && *ca_file) || (built->cainfo && access(built->cainfo, R_OK) == 0))
+    if ((ca_file && *ca_file) || has_own_file())
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
@@ -72,14 +82,17 @@ static bool expects_body(const char *method) {
 }
 
 /* A body goes up under any method; without one POST, PUT and PATCH say Content-Length: 0. */
-static void set_method(aci_transfer *self) {
+static int set_method(aci_transfer *self) {
     if (self->upload.kind || expects_body(self->method)) {
+        if (aci_transfer_header(self, "Expect", "") < 0)
+            return ENOMEM;
         curl_easy_setopt(self->easy, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(self->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)self->upload.size);
     } else if (strcmp(self->method, "HEAD") == 0) {
         curl_easy_setopt(self->easy, CURLOPT_NOBODY, 1L);
     }
     curl_easy_setopt(self->easy, CURLOPT_CUSTOMREQUEST, self->method);
+    return 0;
 }
 
 /* ---- what it owns ---- */
@@ -133,7 +146,7 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     self->url = strdup(options->url);
     self->host = strndup(url.host.at, url.host.length);
     self->peer = options->connect_to ? strdup(options->connect_to) : peer_name(&url);
-    self->easy = curl_easy_init();
+    self->easy = aci_multi_easy();
     if (!self->method || !self->url || !self->host || !self->peer || !self->easy)
         return ENOMEM;
     self->replay = options->replay;
@@ -147,6 +160,5 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     set_route(self, options, url.host);
     set_times(self, options);
     set_certificate(self->easy, options);
-    set_method(self);
-    return aci_transfer_header(self, "Expect", "") < 0 ? ENOMEM : 0;
+    return set_method(self);
 }

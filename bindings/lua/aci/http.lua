@@ -28,15 +28,18 @@ end
 
 -- ---- from the caller's options to the plan of one exchange ----
 
-local function set_body(plan, options)
-   local given = 0
-   for _, name in ipairs { "body", "json", "form" } do
-      given = given + (options[name] ~= nil and 1 or 0)
-   end
+local function check_one_body(options)
+   local given = (options.body ~= nil and 1 or 0) + (options.json ~= nil and 1 or 0) + (options.form ~= nil and 1 or 0)
    if given > 1 then
       error("only one of the options 'body', 'json' and 'form' makes the body", 0)
    end
-   plan.body_length = options.body_length
+   return given == 1
+end
+
+local function set_body(plan, options)
+   if not check_one_body(options) then
+      return
+   end
    plan.shown = { json = options.json, form = options.form }
    if options.json ~= nil then
       plan.body = require("aci.json").encode(options.json, { secrets = true })
@@ -75,10 +78,12 @@ local function set_sink(plan, options)
    end
 end
 
+local DEFAULT_POLICY = {}
+
 local function set_policy(plan, options)
    local retry = options.retry
    if retry == nil then
-      retry = {}
+      retry = DEFAULT_POLICY
    end
    plan.tries = retry and (retry.tries or 4) or 1
    plan.max_wait = retry and retry.max_wait or 60
@@ -93,9 +98,6 @@ local function set_times(plan, options)
    plan.stall_timeout = options.stall_timeout or 60
 end
 
-local as_they_are = { "max_body", "ca_file", "client_certificate", "client_key", "client_password", "proxy",
-   "connect_to" }
-
 local function make_plan(options)
    c.check(options)
    local plan = {
@@ -103,10 +105,18 @@ local function make_plan(options)
       headers = text.merge_headers(options.headers),
       redirects = options.redirects or 0,
       secret_body = options.secret_body,
+      body_length = options.body_length,
+      max_body = options.max_body,
+      ca_file = options.ca_file,
+      client_certificate = options.client_certificate,
+      client_key = options.client_key,
+      client_password = options.client_password,
+      proxy = options.proxy,
+      connect_to = options.connect_to,
+      -- made below; named here so that the table gets its size at once
+      url = nil, secret_url = nil, tries = nil, max_wait = nil, replay = nil,
+      timeout = nil, connect_timeout = nil, stall_timeout = nil,
    }
-   for _, name in ipairs(as_they_are) do
-      plan[name] = options[name]
-   end
    set_url(plan, options)
    set_body(plan, options)
    set_sink(plan, options)
@@ -137,6 +147,9 @@ local function note_request(plan, try)
 end
 
 local function note_response(plan, try, ms, response)
+   if not http.trace then
+      return
+   end
    local headers = response.headers
    note("response", plan, { try = try, status = response.status, ms = ms, headers = headers,
       request_id = headers["x-ms-request-id"] or headers["request-id"], body = response.body })
