@@ -62,6 +62,12 @@ static int push_bag(lua_State *L, const aci_keybag *bag) {
     return 1;
 }
 
+/* Where nobody has said why, a copy could not be made. */
+static int refuse(lua_State *L, const holdings *own) {
+    return *own->error ? aci_fail(L, "invalid", "InvalidKey", own->error)
+                       : luaL_error(L, "not enough memory");
+}
+
 typedef bool reader(aci_keybag *bag, aci_view bytes, const char *password, char *error);
 
 static int read_bag(lua_State *L, reader *read) {
@@ -71,7 +77,7 @@ static int read_bag(lua_State *L, reader *read) {
     bool done = copy_password(own, password) &&
                 read(&own->bag, bytes, (const char *)own->password.bytes, own->error);
 
-    return done ? push_bag(L, &own->bag) : aci_fail(L, "invalid", "InvalidKey", own->error);
+    return done ? push_bag(L, &own->bag) : refuse(L, own);
 }
 
 /* crypto.read_pkcs12(bytes [, password]) -> {key = secret pem, certificates = pem} | nil, err */
@@ -105,7 +111,7 @@ static int crypto_write_pkcs12(lua_State *L) {
         aci_keybag_write(&own->bag, (const char *)own->password.bytes, &own->out, own->error);
 
     if (!done) {
-        return aci_fail(L, "invalid", "InvalidKey", own->error);
+        return refuse(L, own);
     }
     aci_secret_push(L, own->out.bytes, own->out.length);
     return 1;

@@ -176,10 +176,13 @@ static int proc__tostring(lua_State *L) {
 
 /* -- streams ----------------------------------------------------------------------------------- */
 
-/* stream:take([as_secret]) -> all bytes that are there | nil at the end | false: none yet */
+/* stream:take([as_secret]) -> all bytes that are there | nil at the end | false: none yet; raises
+ * where it ended before its end, so that half an output never passes for a whole one */
 static int stream_take(lua_State *L) {
     aci_pipe *pipe = &((stream *)luaL_checkudata(L, 1, STREAM_TYPE))->pipe;
     if (pipe->length == 0) {
+        if (pipe->fault)
+            return luaL_error(L, "cannot read the program's output: %s", strerror(pipe->fault));
         if (!pipe->ended)
             lua_pushboolean(L, 0);
         else

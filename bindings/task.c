@@ -50,7 +50,10 @@ static void finish(lua_State *L, aci_task *task, bool failed) {
     lua_pop(L, 3);
 }
 
-static void pack_results(lua_State *L, lua_State *co, int count) {
+/* (co, count) -> the count values on its stack as a table */
+static int pack_results(lua_State *L) {
+    lua_State *co = lua_touserdata(L, 1);
+    int count = (int)lua_tointeger(L, 2);
     luaL_checkstack(L, count + 2, "too many results of a task");
     lua_createtable(L, count, 1);
     lua_xmove(co, L, count);
@@ -58,17 +61,27 @@ static void pack_results(lua_State *L, lua_State *co, int count) {
         lua_rawseti(L, -1 - i, i);
     lua_pushinteger(L, count);
     lua_setfield(L, -2, "n");
+    return 1;
+}
+
+/* Protected: a task that did not end would be waited for without end. Pushes the table, or why not.
+ */
+static bool packed(lua_State *L, lua_State *co, int count) {
+    lua_pushcfunction(L, pack_results);
+    lua_pushlightuserdata(L, co);
+    lua_pushinteger(L, count);
+    return lua_pcall(L, 2, 1, 0) == LUA_OK;
 }
 
 /* The first result of the body says whether it succeeded. */
 void aci_task_ended(lua_State *L, aci_task *task, int status, int results) {
     bool ok = status == LUA_OK && lua_toboolean(task->co, -results);
-    if (ok) {
-        pack_results(L, task->co, results - 1);
-    } else {
+    if (ok)
+        ok = packed(L, task->co, results - 1);
+    else
         lua_xmove(task->co, L, 1);
+    if (!ok)
         lua_resetthread(task->co);
-    }
     finish(L, task, !ok);
 }
 

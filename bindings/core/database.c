@@ -64,6 +64,9 @@ int aci_database_open(const char *path, const aci_database_options *options,
 }
 
 void aci_database_close(aci_database *database) {
+    database->closing = true;
+    if (database->busy)
+        return;
     for (size_t i = 0; i < ACI_STATEMENTS_KEPT; i++)
         sqlite3_finalize(database->kept[i].handle);
     sqlite3_close_v2(database->handle);
@@ -140,14 +143,17 @@ int aci_statement_take(aci_database *database, const char *sql, size_t length,
 
 void aci_statement_give(void *thing) {
     aci_statement *statement = thing;
-    statement->owner->busy--;
+    aci_database *database = statement->owner;
+    database->busy--;
     statement->busy = false;
     sqlite3_reset(statement->handle);
     sqlite3_clear_bindings(statement->handle);
-    if (statement->kept)
-        return;
-    sqlite3_finalize(statement->handle);
-    free(statement);
+    if (!statement->kept) {
+        sqlite3_finalize(statement->handle);
+        free(statement);
+    }
+    if (database->closing)
+        aci_database_close(database);
 }
 
 /* -- codes ------------------------------------------------------------------------------------- */

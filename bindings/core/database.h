@@ -22,9 +22,10 @@ typedef struct aci_statement {
 struct aci_database {
     sqlite3 *handle;
     uint64_t uses;
-    size_t busy;
+    size_t busy; /* statements that are taken */
     int busy_ms;
     uint64_t busy_since;
+    bool closing;
     aci_statement kept[ACI_STATEMENTS_KEPT];
 };
 
@@ -39,6 +40,8 @@ typedef struct aci_database_options {
 int aci_database_open(const char *path, const aci_database_options *options,
                       aci_database **database);
 
+/* At once, or when the last statement is given back: where memory is short, guards are released
+ * late. */
 void aci_database_close(aci_database *database);
 
 /* The prepared statement for one SQL text. SQLITE_OK with NULL: the text holds no statement, or

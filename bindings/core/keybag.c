@@ -41,6 +41,15 @@ static bool fail(char *error, const char *what) {
     return false;
 }
 
+/* Where OpenSSL has no reason, it was our own copy that could not be made. */
+static bool fail_to_write(char *error, const char *what) {
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = code ? ERR_reason_error_string(code) : "not enough memory";
+    snprintf(error, ACI_SIGN_ERROR, "%s: %s", what, reason ? reason : "unknown");
+    ERR_clear_error();
+    return false;
+}
+
 static bool take(BIO *bio, aci_blob *blob) {
     char *bytes = NULL;
     long length = BIO_get_mem_data(bio, &bytes);
@@ -75,8 +84,10 @@ static bool print_certificates(const contents *all, aci_blob *blob) {
 static bool finish(aci_keybag *bag, contents *all, char *error) {
     bool done = print_key(all->key, &bag->key) && print_certificates(all, &bag->certificates);
     contents_free(all);
-    ERR_clear_error();
-    return done || fail(error, "cannot write the key as PEM");
+    if (done) {
+        ERR_clear_error();
+    }
+    return done || fail_to_write(error, "cannot write the key as PEM");
 }
 
 static BIO *reader(aci_view view) {
@@ -227,7 +238,7 @@ bool aci_keybag_write(const aci_keybag *bag, const char *password, aci_blob *out
     BIO_free(bio);
     PKCS12_free(file);
     contents_free(&all);
-    return done || (read && fail(error, "cannot write the PKCS#12 file"));
+    return done || (read && fail_to_write(error, "cannot write the PKCS#12 file"));
 }
 
 /* --- what a certificate says -------------------------------------------------------------- */
@@ -266,10 +277,10 @@ bool aci_certificate_read(aci_certificate_facts *facts, aci_view pem, char *erro
     BIO *bio = reader(pem);
     X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, give_password, NULL) : NULL;
     BIO_free(bio);
-    bool done = certificate && seconds_of(X509_get0_notBefore(certificate), &facts->not_before) &&
+    bool read = certificate && seconds_of(X509_get0_notBefore(certificate), &facts->not_before) &&
                 seconds_of(X509_get0_notAfter(certificate), &facts->not_after) &&
-                subject_of(certificate, facts->subject, sizeof facts->subject) &&
-                der_of(certificate, &facts->der);
+                subject_of(certificate, facts->subject, sizeof facts->subject);
+    bool done = read && der_of(certificate, &facts->der);
     X509_free(certificate);
-    return done || fail(error, "not a certificate in PEM");
+    return done || fail(error, read ? "not enough memory" : "not a certificate in PEM");
 }

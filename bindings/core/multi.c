@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+/* Of one running transfer: the list of them is what has to end when the multi handle breaks. */
 typedef struct owner {
+    struct owner *next, **from;
+    CURL *easy;
     void *thing;
     void (*ended)(void *thing, CURLcode code);
 } owner;
@@ -23,11 +26,13 @@ static struct {
     CURLM *multi;
     CURLSH *share;
     CURL *spare;
+    owner *owners;
     aci_timer timer;
     aci_timer trim;
     long running;
     long per_host; /* 0: as many as there are transfers */
     bool initialised;
+    bool broken; /* a callback failed: libcurl then serves nobody any more */
 } net;
 
 static void on_trim(aci_timer *timer) {
@@ -49,48 +54,85 @@ static void count_running(long change) {
     curl_multi_setopt(net.multi, CURLMOPT_MAXCONNECTS, net.running + MOST_IDLE);
 }
 
-/* Takes what has ended out of the multi, one by one: `ended` may add and remove others. */
+static void take_out(owner *who) {
+    curl_multi_remove_handle(net.multi, who->easy);
+    count_running(-1);
+    curl_easy_setopt(who->easy, CURLOPT_PRIVATE, NULL);
+    *who->from = who->next;
+    if (who->next)
+        who->next->from = who->from;
+}
+
+static void end(owner *who, CURLcode code) {
+    owner ended = *who;
+    take_out(who);
+    free(who);
+    ended.ended(ended.thing, code);
+    trim_later();
+}
+
+/* One by one: `ended` may add and remove others. */
 static void collect_ended(void) {
     CURLMsg *message;
     int left;
     while (net.multi && (message = curl_multi_info_read(net.multi, &left))) {
-        CURL *easy = message->easy_handle;
-        CURLcode code = message->data.result;
         owner *who = NULL;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&who);
-        curl_multi_remove_handle(net.multi, easy);
-        count_running(-1);
-        curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
-        owner ended = *who;
-        free(who);
-        ended.ended(ended.thing, code);
-        trim_later();
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&who);
+        end(who, code);
     }
 }
 
+/* Where the multi handle is broken every transfer ends, and the next one opens a new handle. */
+static void mend(void) {
+    if (!net.broken)
+        return;
+    while (net.owners)
+        end(net.owners, CURLE_OUT_OF_MEMORY);
+    aci_multi_close();
+}
+
+static void act(curl_socket_t fd, int mask) {
+    int running;
+    curl_multi_socket_action(net.multi, fd, mask, &running);
+    collect_ended();
+    mend();
+}
+
 static void on_ready(aci_source *source, unsigned events) {
-    int running, mask = 0;
+    int mask = 0;
     if (events & EPOLLIN)
         mask |= CURL_CSELECT_IN;
     if (events & EPOLLOUT)
         mask |= CURL_CSELECT_OUT;
     if (events & (EPOLLERR | EPOLLHUP))
         mask |= CURL_CSELECT_ERR;
-    curl_multi_socket_action(net.multi, source->fd, mask, &running);
-    collect_ended();
+    act(source->fd, mask);
 }
 
 static void on_due(aci_timer *timer) {
-    int running;
     (void)timer;
-    curl_multi_socket_action(net.multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect_ended();
+    act(CURL_SOCKET_TIMEOUT, 0);
 }
 
 static unsigned wanted(int what) {
     return (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+}
+
+static int broken(void) {
+    net.broken = true;
+    return -1;
+}
+
+static aci_source *watch(curl_socket_t fd, unsigned events) {
+    aci_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return NULL;
+    source->on_ready = on_ready;
+    if (aci_source_add(source, fd, events) == 0)
+        return source;
+    free(source);
+    return NULL;
 }
 
 /* curl says what to watch a socket for; our source is kept as the socket's own pointer. */
@@ -105,15 +147,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
         return 0;
     }
     if (source)
-        return aci_source_modify(source, wanted(what)) < 0 ? -1 : 0;
-    source = calloc(1, sizeof *source);
+        return aci_source_modify(source, wanted(what)) < 0 ? broken() : 0;
+    source = watch(fd, wanted(what));
     if (!source)
-        return -1;
-    source->on_ready = on_ready;
-    if (aci_source_add(source, fd, wanted(what)) < 0) {
-        free(source);
-        return -1;
-    }
+        return broken();
     curl_multi_assign(net.multi, fd, source);
     return 0;
 }
@@ -126,7 +163,9 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
         return 0;
     }
     net.timer.on_due = on_due;
-    return aci_timer_set(&net.timer, aci_now_ns() + (uint64_t)milliseconds * 1000000u);
+    return aci_timer_set(&net.timer, aci_now_ns() + (uint64_t)milliseconds * 1000000u) < 0
+               ? broken()
+               : 0;
 }
 
 static int open_multi(void) {
@@ -169,19 +208,30 @@ void aci_multi_connections(long per_host) {
         curl_multi_setopt(net.multi, CURLMOPT_MAX_HOST_CONNECTIONS, per_host);
 }
 
+static void keep_track(owner *who) {
+    who->next = net.owners;
+    who->from = &net.owners;
+    if (who->next)
+        who->next->from = &who->next;
+    net.owners = who;
+    count_running(1);
+}
+
 int aci_multi_add(CURL *easy, void *thing, void (*ended)(void *thing, CURLcode code)) {
     owner *who;
     if (open_multi() < 0 || !(who = malloc(sizeof *who)))
         return -ENOMEM;
-    *who = (owner){thing, ended};
+    *who = (owner){.easy = easy, .thing = thing, .ended = ended};
     curl_easy_setopt(easy, CURLOPT_PRIVATE, who);
     curl_easy_setopt(easy, CURLOPT_SHARE, net.share);
     if (curl_multi_add_handle(net.multi, easy) == CURLM_OK) {
-        count_running(1);
+        keep_track(who);
         return 0;
     }
     curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    curl_easy_setopt(easy, CURLOPT_SHARE, NULL);
     free(who);
+    mend();
     return -ENOMEM;
 }
 
@@ -190,10 +240,9 @@ void aci_multi_remove(CURL *easy) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&who);
     if (!who)
         return;
-    curl_multi_remove_handle(net.multi, easy);
-    count_running(-1);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, NULL);
+    take_out(who);
     free(who);
+    mend();
 }
 
 void aci_multi_close(void) {
@@ -208,4 +257,5 @@ void aci_multi_close(void) {
         curl_share_cleanup(net.share);
     net.multi = NULL;
     net.share = NULL;
+    net.broken = false;
 }

@@ -16,8 +16,9 @@ static void shut(aci_pipe *pipe) {
     pipe->open = false;
 }
 
-static void end(aci_pipe *pipe) {
+static void end(aci_pipe *pipe, int fault) {
     shut(pipe);
+    pipe->fault = fault;
     pipe->ended = true;
     aci_wait_done(&pipe->wait);
 }
@@ -46,14 +47,14 @@ static void fill(aci_source *source, unsigned events) {
     aci_pipe *pipe = (aci_pipe *)(void *)((char *)source - offsetof(aci_pipe, source));
     (void)events;
     if (!make_room(pipe)) {
-        end(pipe);
+        end(pipe, ENOMEM);
         return;
     }
     ssize_t got = read(pipe->fd, pipe->data + pipe->length, pipe->room - pipe->length);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        end(pipe);
+        end(pipe, got < 0 ? errno : 0);
         return;
     }
     pipe->length += (size_t)got;
@@ -83,7 +84,7 @@ void aci_pipe_taken(aci_pipe *pipe) {
         explicit_bzero(pipe->data, pipe->length);
     pipe->length = 0;
     if (pipe->open && !pipe->source.slot && aci_source_add(&pipe->source, pipe->fd, EPOLLIN) < 0)
-        end(pipe);
+        end(pipe, ENOMEM);
     if (!pipe->ended)
         pipe->wait.done = false;
 }

@@ -12,6 +12,7 @@ typedef struct aci_pipe {
     bool open;  /* fd is ours */
     bool ended; /* nothing comes any more; what is in the buffer can still be taken */
     bool full;  /* the limit was reached at least once */
+    int fault;  /* errno where it ended before its end */
     char *data;
     size_t length;
     size_t room;

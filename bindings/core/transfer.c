@@ -92,10 +92,12 @@ static size_t on_header(char *line, size_t one, size_t length, void *owner) {
     aci_transfer *self = owner;
     (void)one;
     note_activity(self);
-    if (aci_headers_line(&self->answer, line, length) == 0)
-        return length;
-    aci_fault_set(&self->fault, "failed", "too_large", ACI_FAULT_HEADERS_TOO_LARGE);
-    return 0;
+    int failed = aci_headers_line(&self->answer, line, length);
+    if (failed == -ENOMEM)
+        aci_fault_set(&self->fault, "failed", "memory", "not enough memory");
+    else if (failed)
+        aci_fault_set(&self->fault, "failed", "too_large", ACI_FAULT_HEADERS_TOO_LARGE);
+    return failed ? 0 : length;
 }
 
 static void body_failed(aci_transfer *self, int failed) {

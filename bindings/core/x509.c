@@ -291,5 +291,5 @@ int aci_identity_print(const aci_identity *identity, aci_pem *out, char *error) 
     if (out->certificate && out->key)
         return 0;
     aci_pem_free(out);
-    return fail(error, "the certificate could not be written");
+    return fail(error, "the certificate could not be written: not enough memory");
 }
