@@ -1,119 +1,115 @@
-/* Runs short scripts with every allocation of Lua failing in turn: each run must end in "not enough
- * memory" or well, nothing else; the sanitizer build sees what leaks or is used after its end. */
+/* Runs the scripts in tests/core/sweep with every allocation failing in turn, those of Lua and
+ * those of our C (and of SQLite and expat, which are linked in): once with all that come after it
+ * failing too, once alone. Each run must end well or say that memory is short, nothing else; the
+ * sanitizer build sees what leaks or is used after its end.
+ *
+ *    test_sweep [NAME ...]        only these scripts */
+#include <dirent.h>
+#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "bindings.h"
 
 /* Give up on a script that needs more allocations than this. */
 #define MOST_POINTS 20000
 
-static const char *const scripts[] = {
-    "local json = require 'aci.json'\n"
-    "return json.decode('{\"a\":[1,2.5,\"x\\\\n\",{\"b\":null}],\"c\":{\"d\":[[]]}}')",
+/* A run takes milliseconds; one that waits for what has been lost would wait for ever. */
+#define MOST_SECONDS 20
 
-    "local json = require 'aci.json'\n"
-    "local v, err = json.decode('[1,2,{\"a\":1,\"a\":2}]') assert(v == nil and err.column == 13)",
-
-    "local json, secret = require 'aci.json', require 'aci.secret'\n"
-    "local v = json.decode(secret.new '{\"t\":\"a\\\\tb\"}', {secrets = {'t'}})\n"
-    "assert(#v.t == 3)\n"
-    "return json.encode {v, {b = 1, c = {1, 2}}}, json.encode({v.t}, {secrets = true})",
-
-    "local json, t = require 'aci.json', {}\n"
-    "for i = 1, 300 do t['k' .. i] = {i} end\n"
-    "return json.encode(t, {pretty = true}), pcall(json.encode, {t, {print}})",
-
-    "local xml = require 'aci.xml'\n"
-    "local r = xml.parse('<a x=\"1\"><b>t&amp;u</b> <c><d/></c></a>')\n"
-    "assert(r.children[1].text == 't&u')\n"
-    "return xml.parse('<a'), xml.parse('<!DOCTYPE a><a/>'), xml.escape('<&>')",
-
-    "local secret = require 'aci.secret'\n"
-    "local s = secret.new('abc') .. 'def'\n"
-    "assert(secret.equal(s, 'abcdef'))\n"
-    "return secret.reveal(s), tostring(s)",
-
-    "local crypto = require 'aci.crypto'\n"
-    "assert(#crypto.shared_key_string {method = 'GET', account = 'a', target = '/c?b=1&a=%20', "
-    "headers = {['x-ms-a'] = 'b'}} > 20)\n"
-    "return crypto.service_sas_string {account = 'a', container = 'c', blob = 'b', sp = 'r'},\n"
-    "   pcall(crypto.service_sas_string, {account = 'a', container = 'c\\n'})",
-
-    "local c, secret = require 'aci._http', require 'aci.secret'\n"
-    "local o = {url = 'http://127.0.0.1:1/', body = secret.new 'b', headers = {a = secret.new 'v', "
-    "b = 2}}\n"
-    "c.check(o)\n"
-    "local t = c.start(o)\n"
-    "t:close() t:close()\n"
-    "t = c.start {url = 'http://127.0.0.1:1/', body_file = '/dev/null/none'}\n"
-    "return c.escape(secret.new 'a b'), c.escape('a b'), c.unescape '%41', c.url 'http://h/p?q', "
-    "c.url 'x',\n"
-    "   c.resolve('http://h/a/b', '../c'), c.retry_after {['retry-after'] = '3'}, pcall(c.check, "
-    "{uri = 1})",
-
-    "local c, h, t = require 'aci._server', require 'aci._http', require 'aci._task'\n"
-    "local s = c.listen {}\n"
-    "local x = h.start {url = 'http://127.0.0.1:' .. s:port() .. '/a?b=c', method = 'POST', "
-    "body = 'd', headers = {cookie = 'e=f'}}\n"
-    "local r = c.take(s)\n"
-    "while r == false do t.wait(s, 5) r = c.take(s) end\n"
-    "local piece = c.read(r)\n"
-    "while piece == false do t.wait(r, 5) piece = c.read(r) end\n"
-    "assert(piece == 'd' and r.query == 'b=c' and r.headers.cookie == 'e=f')\n"
-    "r.own = tostring(r) .. tostring(s)\n"
-    "r:start(200, {a = {'b', 'c'}, d = 1})\n"
-    "assert(c.write(r, 'x') and r:finish() and t.wait(x, 5))\n"
-    "c.stop(s) c.stop_now(s)\n"
-    "return c.listen {host = 'x'}, c.listen {tls = {ca = {certificate = 'a', key = 'b'}}}, "
-    "pcall(c.listen, {prt = 1})",
-
-    "local a = require 'aci.archive'\n"
-    "local t = a.tar {{name = 'd/'}, {name = 'd/f', data = 'x', mode = 1}, "
-    "{name = 'l', type = 'link', target = 'd/f'}}\n"
-    "assert(a.gunzip(a.gzip(t)) == t and #a.untar(t) == 3)\n"
-    "return a.gunzip 'x', a.untar 'x', a.gunzip(a.gzip(t), 9), pcall(a.tar, {{nme = 'd'}})",
-
-    "local c = require 'aci._template'\n"
-    "assert(c.parse(\"concat('it''s', n.f(1)[0].x, 'b')\"))\n"
-    "return select('#', c.parse('a({)')), c.parse('')",
-
-    "require 'aci.json'\n"
-    "local c, layouts = require 'aci._template', {}\n"
-    "local v = c.read('{a: [1, {}, \"\\\\n\"], /* c */ \"b\": null}', true, layouts)\n"
-    "assert(layouts[v].names[2] == 'b')\n"
-    "return c.read('{\"a\": 1, \"a\": 2}', false, {})",
-};
-
-typedef struct budget {
+static struct {
     long left; /* allocations that still succeed; negative: all do */
-    bool spent;
-} budget;
+    bool alone, spent;
+} budget = {-1, false, false};
+
+static bool refused(void) {
+    if (budget.left != 0) {
+        budget.left -= budget.left > 0;
+        return false;
+    }
+    if (budget.alone)
+        budget.left = -1;
+    budget.spent = true;
+    errno = ENOMEM;
+    return true;
+}
+
+/* ---- the linker sends our C's calls here (--wrap) ---- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t length);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t length);
+int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void *__wrap_malloc(size_t size) {
+    return refused() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return refused() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    return refused() ? NULL : __real_realloc(block, size);
+}
+
+char *__wrap_strdup(const char *text) {
+    return refused() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t length) {
+    return refused() ? NULL : __real_strndup(text, length);
+}
+
+int __wrap_asprintf(char **text, const char *format, ...) {
+    va_list values;
+    if (refused())
+        return -1;
+    va_start(values, format);
+    int length = vasprintf(text, format, values);
+    va_end(values);
+    return length;
+}
+
+/* ---- one run ---- */
 
 static void *allocate(void *data, void *block, size_t old, size_t size) {
-    budget *own = data;
+    (void)data;
     if (size == 0) {
         free(block);
         return NULL;
     }
-    if (block == NULL || size > old) {
-        if (own->left == 0) {
-            own->spent = true;
-            return NULL;
-        }
-        own->left -= own->left > 0;
-    }
-    return realloc(block, size);
+    if ((block == NULL || size > old) && refused())
+        return NULL;
+    return __real_realloc(block, size);
 }
 
-static lua_State *new_state(budget *own) {
-    lua_State *L = lua_newstate(allocate, own);
+/* The net modules are linked in, so that their allocations are counted too. */
+static lua_State *new_state(void) {
+    static const luaL_Reg net[] = {{"aci.archive", luaopen_aci_archive},
+                                   {"aci.crypto", luaopen_aci_crypto},
+                                   {"aci._http", luaopen_aci_http},
+                                   {"aci._server", luaopen_aci_server},
+                                   {NULL, NULL}};
+    lua_State *L = lua_newstate(allocate, NULL);
     luaL_openlibs(L);
     aci_preload(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    luaL_setfuncs(L, net, 0);
     if (luaL_dostring(L, "require 'aci._error'")) {
         fprintf(stderr, "%s\n", lua_tostring(L, -1));
         exit(1);
@@ -121,42 +117,79 @@ static lua_State *new_state(budget *own) {
     return L;
 }
 
-/* One run with so many allocations; 1: it came to its end, 0: it ran out, -1: something else. */
-static int run(const char *script, long allocations) {
-    budget own = {-1, false};
-    lua_State *L = new_state(&own);
-    int status = luaL_loadstring(L, script);
-    own.left = allocations;
-    status = status ? status : lua_pcall(L, 0, 0, 0);
-    own.left = -1;
-    int result = status == LUA_OK && !own.spent ? 1 : 0;
-    if (status != LUA_OK && status != LUA_ERRMEM) {
-        const char *message = lua_tostring(L, -1);
-        bool memory = message && strstr(message, "not enough memory");
-        if (!memory) {
-            fprintf(stderr, "%s\n", message ? message : "an error that is no text");
-        }
-        result = memory ? 0 : -1;
-    }
+/* Does the error on top say that memory is short? It may be an object with a message. */
+static bool is_about_memory(lua_State *L) {
+    const char *text = luaL_tolstring(L, -1, NULL);
+    return text && strstr(text, "memory");
+}
+
+static void close_state(lua_State *L) {
+    budget.left = -1;
+    aci_tasks_cancel_all(L);
     lua_close(L);
+}
+
+/* One run with so many allocations; 1: it came to its end, 0: it ran out, -1: something else. */
+static int run(const char *path, long allocations, bool alone) {
+    lua_State *L = new_state();
+    int status = luaL_loadfile(L, path);
+    budget.spent = false;
+    budget.alone = alone;
+    budget.left = allocations;
+    alarm(MOST_SECONDS);
+    status = status ? status : lua_pcall(L, 0, 0, 0);
+    alarm(0);
+    budget.left = -1;
+    int result = status == LUA_OK && !budget.spent ? 1 : 0;
+    if (status != LUA_OK && status != LUA_ERRMEM && !is_about_memory(L)) {
+        fprintf(stderr, "%s: allocation %ld: %s\n", path, allocations, lua_tostring(L, -1));
+        result = -1;
+    }
+    close_state(L);
     return result;
 }
 
-static bool sweep(size_t number) {
+/* ---- all of them ---- */
+
+/* The number of allocations after which the script ran whole; below 0 where something went wrong.
+ */
+static long sweep(const char *path, bool alone) {
     for (long point = 0; point < MOST_POINTS; point++) {
-        int result = run(scripts[number], point);
-        if (result) {
-            printf("script %zu: %ld points\n", number + 1, point);
-            return result > 0 && point > 0;
-        }
+        int result = run(path, point, alone);
+        if (result)
+            return result > 0 && point > 0 ? point : -1;
     }
-    return false;
+    return -1;
 }
 
-int main(void) {
-    int failed = 0;
-    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
-        failed += !sweep(i);
+static bool sweep_script(const char *name) {
+    char path[4096];
+    struct timespec from, to;
+    snprintf(path, sizeof path, "%s/%s.lua", ACI_SWEEP, name);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    long after = sweep(path, false), alone = sweep(path, true);
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    printf("%-18s %5ld allocations, %5ld alone, %.1f s\n", name, after, alone,
+           (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+    return after > 0 && alone > 0;
+}
+
+static int is_script(const struct dirent *entry) {
+    const char *end = strrchr(entry->d_name, '.');
+    return end && strcmp(end, ".lua") == 0;
+}
+
+int main(int count, char **names) {
+    struct dirent **found = NULL;
+    int failed = 0, scripts = count > 1 ? 0 : scandir(ACI_SWEEP, &found, is_script, alphasort);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < count; i++)
+        failed += !sweep_script(names[i]);
+    for (int i = 0; i < scripts; i++) {
+        *strrchr(found[i]->d_name, '.') = '\0';
+        failed += !sweep_script(found[i]->d_name);
+        free(found[i]);
     }
-    return failed != 0;
+    free(found);
+    return failed != 0 || (count == 1 && scripts <= 0);
 }
