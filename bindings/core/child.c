@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static const uint64_t LOOK_AGAIN_NS = 20000000u;
+
 /* All that run, so that strangers can be told from them. */
 static struct {
     aci_child **items;
@@ -43,9 +45,15 @@ static void forget(aci_child *child) {
     }
 }
 
-static void end(aci_child *child, const siginfo_t *info) {
+static void unwatch(aci_child *child) {
     aci_source_remove(&child->source);
-    close(child->pidfd);
+    aci_timer_cancel(&child->look);
+    if (child->pidfd >= 0)
+        close(child->pidfd);
+}
+
+static void end(aci_child *child, const siginfo_t *info) {
+    unwatch(child);
     forget(child);
     child->running = false;
     child->known =
@@ -60,11 +68,9 @@ static void end(aci_child *child, const siginfo_t *info) {
         free(child);
 }
 
-static void ended(aci_source *source, unsigned events) {
-    aci_child *child = (aci_child *)(void *)((char *)source - offsetof(aci_child, source));
+static void collect(aci_child *child) {
     siginfo_t info = {0};
-    (void)events;
-    int status = waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG);
+    int status = waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG);
     if (status == 0 && info.si_pid == 0)
         return; /* not yet */
     if (status < 0 && errno == EINTR)
@@ -72,18 +78,29 @@ static void ended(aci_source *source, unsigned events) {
     end(child, &info); /* after ECHILD `info` is empty: ended, but nobody knows how */
 }
 
+static void ended(aci_source *source, unsigned events) {
+    (void)events;
+    collect((aci_child *)(void *)((char *)source - offsetof(aci_child, source)));
+}
+
+static void look(aci_timer *timer) {
+    aci_child *child = (aci_child *)(void *)((char *)timer - offsetof(aci_child, look));
+    if (aci_timer_set(timer, aci_now_ns() + LOOK_AGAIN_NS) == 0)
+        collect(child);
+}
+
 static int watch(aci_child *child) {
     child->pidfd = pidfd_open(child->pid, 0);
-    if (child->pidfd < 0)
+    if (child->pidfd < 0 && errno != ENOSYS)
         return -errno;
     child->source.on_ready = ended;
-    int status = aci_source_add(&child->source, child->pidfd, EPOLLIN);
+    child->look.on_due = look;
+    int status = child->pidfd < 0 ? aci_timer_set(&child->look, aci_now_ns())
+                                  : aci_source_add(&child->source, child->pidfd, EPOLLIN);
     if (status == 0)
         status = remember(child);
-    if (status < 0) {
-        aci_source_remove(&child->source);
-        close(child->pidfd);
-    }
+    if (status < 0)
+        unwatch(child);
     return status;
 }
 

@@ -1,4 +1,5 @@
-/* A started process whose end the loop notices through its pidfd. */
+/* A started process whose end the loop notices through its pidfd; where there is no pidfd_open
+ * (Linux before 5.3, valgrind), by looking now and then. */
 #ifndef ACI_CHILD_H
 #define ACI_CHILD_H
 
@@ -9,7 +10,8 @@ typedef struct aci_child {
     aci_wait *wait; /* done when it has ended; NULL once nobody cares any more */
     aci_source source;
     pid_t pid;
-    int pidfd;
+    int pidfd; /* -1: there are none */
+    aci_timer look;
     bool group; /* it leads a process group */
     bool running;
     bool known; /* how it ended is known: code or signal */

@@ -100,15 +100,16 @@ int aci_process_signal(pid_t pid, int number, const char *start) {
     char now[ACI_START_ROOM];
     if (!start)
         return kill(pid, number) < 0 ? -errno : 0;
-    int fd = pidfd_open(pid, 0);
-    if (fd < 0)
+    int fd = pidfd_open(pid, 0); /* first: then it is the process whose start is compared */
+    if (fd < 0 && errno != ENOSYS)
         return -errno;
     int status = aci_process_start_time(pid, now);
     if (status == 0 && strcmp(now, start) != 0)
         status = -ESRCH;
-    if (status == 0 && pidfd_send_signal(fd, number, NULL, 0) < 0)
+    if (status == 0 && (fd < 0 ? kill(pid, number) : pidfd_send_signal(fd, number, NULL, 0)) < 0)
         status = -errno;
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return status;
 }
 
