@@ -76,28 +76,38 @@ static int refuse(encoder *self, const place *here, const char *what) {
 
 /* --- objects ------------------------------------------------------------------------------ */
 
-/* Push the key at -2 as a name; whole numbers are names only where the table is marked. */
-static const char *push_name(encoder *self, const place *here, bool marked, size_t *length) {
+/* key value -> [name] key value: the key as a name. A string is its own, held by the table that is
+ * written; a whole number, which is a name only where the table is marked, gets one that lies
+ * below. */
+static const char *take_name(encoder *self, const place *here, bool marked, size_t *length) {
     lua_State *L = self->L;
-    bool named = lua_type(L, -2) == LUA_TSTRING || (marked && lua_isinteger(L, -2));
-    if (!named) {
+    if (lua_type(L, -2) == LUA_TSTRING) {
+        return lua_tolstring(L, -2, length);
+    }
+    if (!marked || !lua_isinteger(L, -2)) {
         refuse(self, here, "its keys are neither 1, 2, ... n nor all strings");
     }
     lua_pushvalue(L, -2);
-    return lua_tolstring(L, -1, length);
+    lua_insert(L, -3);
+    return lua_tolstring(L, -3, length);
 }
 
-/* name value key -> key, with name and value in the table of the rest; returns their place. */
-static int move_to_rest(lua_State *L, int rest, size_t number) {
-    if (number == ON_STACK) {
+/* [name] value key -> key, with the others in the table of the rest: values are its elements, names
+ * its keys; returns the value's place. */
+static int move_to_rest(lua_State *L, int rest, size_t number, bool has_name) {
+    int at = (int)(number - ON_STACK) + 1;
+    if (at == 1) {
         lua_newtable(L);
         lua_replace(L, rest);
     }
-    lua_Integer at = 2 * (lua_Integer)(number - ON_STACK) + 1;
-    lua_insert(L, -3);            /* key name value */
-    lua_rawseti(L, rest, at + 1); /* key name */
-    lua_rawseti(L, rest, at);     /* key */
-    return -(int)(at + 1);
+    lua_insert(L, -2); /* [name] key value */
+    lua_rawseti(L, rest, at);
+    if (has_name) {
+        lua_insert(L, -2); /* key name */
+        lua_pushboolean(L, 1);
+        lua_rawset(L, rest);
+    }
+    return -at;
 }
 
 /* Collect the members of the table at `table`; the slot above it is for the table of the rest. */
@@ -107,16 +117,17 @@ static void collect_members(encoder *self, const place *here, int table, bool ma
     for (size_t number = 0; lua_next(L, table); number++) {
         luaL_checkstack(L, 8, "the value is nested too deeply");
         size_t length;
-        const char *name = push_name(self, here, marked, &length); /* key value name */
+        int top = lua_gettop(L);
+        const char *name = take_name(self, here, marked, &length);
+        bool has_name = lua_gettop(L) > top;
         aci_member *added = aci_members_add(&self->members, name, length);
         if (!added) {
             luaL_error(L, "not enough memory");
         }
+        lua_insert(L, -2); /* [name] value key */
         added->slot = lua_gettop(L) - 1;
-        lua_rotate(L, -3, 1); /* name key value */
-        lua_insert(L, -2);    /* name value key */
         if (number >= ON_STACK) {
-            added->slot = move_to_rest(L, table + 1, number);
+            added->slot = move_to_rest(L, table + 1, number, has_name);
         }
     }
 }

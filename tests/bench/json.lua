@@ -2,8 +2,7 @@
 --
 --     build/acihost tests/bench/json.lua [ROUNDS]
 --
--- Prints MB/s and the ratio ours / cjson per document; exits 1 where a ratio of the ARM list, which
--- is what the program reads all day, is below 0.7. The same text for both: floats in it have at most
+-- Prints MB/s and the ratio ours / cjson per document; exits 1 where one is below 0.7. The same text for both: floats in it have at most
 -- 14 digits, since cjson writes no more.
 local json = require "aci.json"
 local cjson = require "cjson"
@@ -73,12 +72,13 @@ local function line(name, verb, bytes, ours, theirs)
    return ratio
 end
 
-local slow = false
-for i, document in ipairs(documents) do
+local least = math.huge
+for _, document in ipairs(documents) do
    local name, value = document[1], document[2]
    local text = json.encode(value)
    local decoding = line(name, "decode", #text, compare(json.decode, cjson.decode, text))
    local encoding = line(name, "encode", #text, compare(json.encode, cjson.encode, value))
-   slow = slow or (i == 1 and math.min(decoding, encoding) < 0.7)
+   least = math.min(least, decoding, encoding)
 end
-os.exit(slow and 1 or 0)
+print(("aci.json reaches %.2f of raw lua-cjson or more (at least 0.7); medians of %d"):format(least, rounds))
+os.exit(least >= 0.7 and 0 or 1)
