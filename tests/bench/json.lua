@@ -2,8 +2,8 @@
 --
 --     build/acihost tests/bench/json.lua [ROUNDS]
 --
--- Prints MB/s and the ratio ours / cjson per document; exits 1 where one is below 0.7. The same text for both: floats in it have at most
--- 14 digits, since cjson writes no more.
+-- Prints MB/s and the ratio ours / cjson per document; exits 1 where one is below 0.7. The same text for both:
+-- floats in it have at most 14 digits, since cjson writes no more.
 local json = require "aci.json"
 local cjson = require "cjson"
 

@@ -41,6 +41,19 @@ describe("json.decode", function()
       assert.equal(0.0, json.decode "1e-400")
    end)
 
+   it("gives back what it was given: empty ones, large integers, NUL", function()
+      local text = [[{"a":[],"b":{},"n":9007199254740993,"f":0.1,"s":"é/\u0000"}]]
+      local value = assert(json.decode(text))
+      assert.equal(9007199254740993, value.n)
+      assert.equal("integer", math.type(value.n))
+      assert.equal(0.1, value.f)
+      assert.equal("é/\0", value.s)
+      assert.is_true(json.is_array(value.a))
+      assert.is_false(json.is_array(value.b))
+      assert.equal([[{"a":[],"b":{},"f":0.1,"n":9007199254740993,"s":"é/\u0000"}]], json.encode(value))
+      assert.same(value, json.decode(json.encode(value)))
+   end)
+
    it("does not mind the locale", function()
       local before = os.setlocale(nil, "numeric")
       finally(function() os.setlocale(before, "numeric") end)
@@ -220,6 +233,15 @@ describe("json.encode", function()
       assert.equal('{"aaaaaaaa":1,"aaaaaaaab":2,"aaaaaaaac":3}',
          json.encode { aaaaaaaac = 3, aaaaaaaa = 1, aaaaaaaab = 2 })
       assert.equal('{"a":1,"a\\u0000":2}', json.encode { ["a\0"] = 2, a = 1 })
+   end)
+
+   it("writes many members named by whole numbers", function()
+      local value, collected = json.object {}, json.object {}
+      for i = 1, 1000 do value[i * 7919] = { i } end
+      local text = json.encode(value)
+      for name, each in pairs(json.decode(text)) do collected[math.tointeger(name)] = each end
+      assert.same(value, collected)
+      assert.equal(text, json.encode(json.decode(text)))
    end)
 
    it("writes pretty text", function()
