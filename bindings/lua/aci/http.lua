@@ -66,8 +66,8 @@ local function set_url(plan, options)
       local before = (plan.secret_url and secret.reveal(plan.url) or plan.url):gsub("#.*$", "")
       plan.url = before .. (before:find("?", 1, true) and "&" or "?") .. text.encode_map(options.query)
       plan.url = plan.secret_url and secret.new(plan.url) or plan.url
+      plan.secret_url = secret.is(plan.url)
    end
-   plan.secret_url = secret.is(plan.url)
 end
 
 local function set_sink(plan, options)
