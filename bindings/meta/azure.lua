@@ -58,6 +58,7 @@ function Azure:post(id, version, body, options) end
 
 --- Deletes and waits.
 ---@return boolean # was it there?
+---@return table<string, string> # headers of the first answer
 function Azure:delete(id, version, options) end
 
 --- Begins a PUT, PATCH, POST or DELETE and gives its operation, which may be done already.

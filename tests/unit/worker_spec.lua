@@ -5,6 +5,7 @@ local prefect = require "aci.prefect"
 local group   = require "aci.worker.group"
 local worker  = require "aci.worker"
 local support = require "tests.support.prefect"
+local groups  = require "tests.support.groups"
 
 local RUN = { id = "0fe0767f-68ae-47df-a7e5-247337fd08fa", name = "objective-wapiti" }
 
@@ -46,70 +47,6 @@ describe("aci.worker.group", function()
    end)
 end)
 
---- An ARM client that plays one resource group: `play(body)` is called when a container group is made and gives
--- how that shows itself (a table, or a function that gives it).
-local function fake_azure(play)
-   local az = { groups = {}, deleted = {}, bodies = {}, puts = 0, client = {}, config = {}, logs = "last words" }
-
-   local function show(found)
-      if type(found) == "function" then return found() end
-      return found
-   end
-
-   function az.address(_, id) return id end
-
-   function az:send(method, id, options)
-      if method == "GET" then return { status = 200, headers = {}, data = { content = self.logs } } end
-      assert(method == "PUT" and options.retry == false)
-      self.puts = self.puts + 1
-      self.bodies[#self.bodies + 1] = options.json
-      if self.before then self:before(id) end
-      self.groups[id] = play(options.json, id, self)
-      return { status = 201, headers = self.headers or {} }
-   end
-
-   function az:get(id)
-      if id:find "/logs$" then return { content = self.logs } end
-      if not id:find "/containerGroups/" then return { location = "northeurope" } end
-      return show(self.groups[id])
-   end
-
-   function az:list()
-      local all = {}
-      for id, found in pairs(self.groups) do
-         local each = show(found)
-         if each then all[#all + 1] = { id = id, name = id:match "[^/]+$", tags = each.tags, properties = {} } end
-      end
-      return all
-   end
-
-   function az:patch(id, _, body)
-      for name, value in pairs(body) do self.groups[id][name] = value end
-   end
-
-   function az:post(id) self.stopped = id end
-
-   function az:delete(id)
-      self.deleted[#self.deleted + 1] = id
-      self.groups[id] = nil
-      return true
-   end
-   return az
-end
-
-local function showing(view)
-   return { properties = { provisioningState = "Succeeded",
-      containers = { { properties = { instanceView = view } } } } }
-end
-
-local function ended(code)
-   return showing { currentState = { state = "Terminated", exitCode = code } }
-end
-
-local function running()
-   return showing { currentState = { state = "Running" } }
-end
-
 describe("aci.worker", function()
    local backend, api, run, logins
 
@@ -134,7 +71,7 @@ describe("aci.worker", function()
    after_each(function() backend.stop() end)
 
    local function serve(play)
-      local az = fake_azure(play)
+      local az = groups.fake(play)
       local agent = worker.new { api = api, config = { prefect_key = secret.new "pnu_k" }, watch = 0.01, every = 0.01,
          queues = { "q" }, name = "w1", connect = function(config, login)
             logins[#logins + 1] = { subscription = config.subscription, client = login.client_id }
@@ -149,7 +86,7 @@ describe("aci.worker", function()
       local az, taken = serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })
          api:set_run_state(run.id, { type = "COMPLETED" })
-         return ended(0)
+         return groups.ended(0)
       end)
       assert.is_true(taken)
       assert.equal("COMPLETED", run.state_type)
@@ -173,7 +110,7 @@ describe("aci.worker", function()
       api:put_block { slug = "azure-container-instance-credentials", name = "aci-sp", data = {
          tenant_id = "t", client_id = "c", client_secret = secret.new "hunter2-hunter2" } }
       local agent = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
-         connect = function() return fake_azure(function() return ended(0) end) end }
+         connect = function() return groups.fake(function() return groups.ended(0) end) end }
       agent:serve(run)
       local key = next(agent.clouds)
       assert.is_string(key)
@@ -197,7 +134,7 @@ describe("aci.worker", function()
    it("settles a run whose container ended badly, with its last words", function()
       serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })
-         return ended(137)
+         return groups.ended(137)
       end)
       assert.equal("CRASHED", run.state_type)
       assert.matches("non%-zero status code 137", run.state.message)
@@ -205,7 +142,7 @@ describe("aci.worker", function()
    end)
 
    it("settles a run that never reported its end", function()
-      serve(function() return ended(0) end)
+      serve(function() return groups.ended(0) end)
       assert.equal("CRASHED", run.state_type)
       assert.matches("without reporting", run.state.message)
    end)
@@ -214,7 +151,7 @@ describe("aci.worker", function()
       serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })
          api:set_run_state(run.id, { type = "FAILED", message = "boom" })
-         return ended(1)
+         return groups.ended(1)
       end)
       assert.same({ "FAILED", "boom" }, { run.state_type, run.state.message })
    end)
@@ -261,8 +198,8 @@ describe("aci.worker", function()
                api:set_run_state(run.id, { type = "RUNNING" })
                api:set_run_state(run.id, { type = "COMPLETED" })
             end
-            if looks > 3 then return ended(0) end
-            return running()
+            if looks > 3 then return groups.ended(0) end
+            return groups.running()
          end
       end)
       assert.is_true(looks > 3)
@@ -275,7 +212,7 @@ describe("aci.worker", function()
          local looks = 0
          return function()
             looks = looks + 1
-            return looks < 3 and running() or nil
+            return looks < 3 and groups.running() or nil
          end
       end)
       assert.equal("CRASHED", run.state_type)
@@ -286,7 +223,7 @@ describe("aci.worker", function()
       local az = serve(function()
          api:set_run_state(run.id, { type = "RUNNING" })
          api:set_run_state(run.id, { type = "CANCELLING" })
-         return running()
+         return groups.running()
       end)
       assert.equal("CANCELLED", run.state_type)
       assert.equal(1, #az.deleted)
@@ -294,7 +231,7 @@ describe("aci.worker", function()
 
    it("does not make a group twice when the answer was lost", function()
       local az = serve(function(body, id, self)
-         self.groups[id] = ended(0)
+         self.groups[id] = groups.ended(0)
          self.groups[id].tags = body.tags
          errors.raise { kind = "network", code = "reset", message = "the connection was reset" }
       end)
@@ -305,9 +242,9 @@ describe("aci.worker", function()
 
    it("removes a group of an earlier start before it makes another", function()
       local order = {}
-      local az = fake_azure(function()
+      local az = groups.fake(function()
          order[#order + 1] = "made"
-         return ended(0)
+         return groups.ended(0)
       end)
       local delete = az.delete
       function az.delete(...)
@@ -315,7 +252,7 @@ describe("aci.worker", function()
          return delete(...)
       end
       local name = group.name(run, {})
-      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, name)] = ended(1)
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, name)] = groups.ended(1)
       worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
          connect = function() return az end }:serve(run)
       assert.same({ "deleted", "made", "deleted" }, order)
@@ -327,7 +264,7 @@ describe("aci.worker", function()
       for _, kind in ipairs { "PENDING", "RUNNING", "FAILED" } do api:set_run_state(run.id, { type = kind }) end
       run = api:run(run.id)
       assert.equal("AwaitingRetry", run.state_name)
-      local az = fake_azure(function() return ended(0) end)
+      local az = groups.fake(function() return groups.ended(0) end)
       az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, group.name(run, {}))] = found
       local taken = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, name = "w1",
          connect = function() return az end }:serve(run)
@@ -336,26 +273,26 @@ describe("aci.worker", function()
    end
 
    it("does not start a run again whose engine waits for its retry in a living container", function()
-      local taken, az = serve_retry(running())
+      local taken, az = serve_retry(groups.running())
       assert.is_false(taken)
       assert.same({ 0, 0, "AwaitingRetry" }, { az.puts, #az.deleted, run.state_name })
    end)
 
    it("starts a run for its retry where the engine that waited has ended", function()
-      local taken, az = serve_retry(ended(1))
+      local taken, az = serve_retry(groups.ended(1))
       assert.is_true(taken)
       assert.equal(1, az.puts)
    end)
 
-   local function adopt(state, groups, name, claimed_by)
+   local function adopt(state, found, name, claimed_by)
       local claim = { type = "PENDING", message = ("Claimed by the acihost worker %s."):format(claimed_by or "w1") }
       for i, kind in ipairs(state) do api:set_run_state(run.id, i == 1 and claim or { type = kind }) end
       api:patch_run(run.id, { infrastructure_pid = group.name(run, {}) })
       run = api:run(run.id)
-      local az = fake_azure(function() error "must not start" end)
+      local az = groups.fake(function() error "must not start" end)
       local agent = worker.new { api = api, config = {}, watch = 0.01, every = 0.01, queues = { "q" },
          name = name or "w1", twice = 0, connect = function() return az end }
-      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, group.name(run, {}))] = groups
+      az.groups[group.id({ subscription_id = "sub", resource_group_name = "aci-rg" }, group.name(run, {}))] = found
       assert.same({ run.id }, { (agent:begun()[1] or {}).id })
       local taken = agent:adopt(run)
       run = api:run(run.id)
@@ -371,9 +308,9 @@ describe("aci.worker", function()
       local looks = 0
       local taken, az = adopt({ "PENDING", "RUNNING" }, function()
          looks = looks + 1
-         if looks < 3 then return tagged(running()) end
+         if looks < 3 then return tagged(groups.running()) end
          if looks == 3 then api:set_run_state(run.id, { type = "COMPLETED" }) end
-         return tagged(ended(0))
+         return tagged(groups.ended(0))
       end)
       assert.is_true(taken)
       assert.equal("COMPLETED", run.state_type)
@@ -405,7 +342,7 @@ describe("aci.worker", function()
          local now = require("aci.clock").iso()
          return { { name = "w1", last_heartbeat_time = now }, { name = "w2", last_heartbeat_time = now } }
       end
-      local taken = adopt({ "PENDING", "RUNNING" }, tagged(running(), "w1"), "w2")
+      local taken = adopt({ "PENDING", "RUNNING" }, tagged(groups.running(), "w1"), "w2")
       assert.is_false(taken)
       assert.equal("RUNNING", run.state_type)
    end)

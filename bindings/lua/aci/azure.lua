@@ -145,12 +145,12 @@ function Azure:post(id, version, body, options)
    return self:start("POST", id, with(options, version, body)):wait()
 end
 
---- Deletes a resource and waits until it is gone. True when it was there.
+--- Deletes a resource and waits until it is gone. True when it was there; then the first answer's headers.
 function Azure:delete(id, version, options)
    local begun = self:start("DELETE", id, with(options, version))
    local first = begun.first.status
    begun:wait()
-   return first ~= 404 and first ~= 204
+   return first ~= 404 and first ~= 204, begun.first.headers
 end
 
 --- All resources of a list, through all its pages. `query`: such as `{["$filter"] = "..."}`.

@@ -46,7 +46,7 @@ function worker.new(options)
       twice = options.twice or 10, source = source(options, say) }
    self.name = options.name or workers.name(options.config.home)
    self.mark = crypto.hex(crypto.sha256(options.api.url)):sub(1, 12)
-   for _, name in ipairs { "clouds", "paces", "places", "flows", "held", "starting", "removing", "doomed", "seen",
+   for _, name in ipairs { "clouds", "paces", "places", "flows", "held", "starting", "removing", "turns", "seen",
       "failing" } do
       self[name] = {}
    end

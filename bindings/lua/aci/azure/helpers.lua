@@ -23,7 +23,7 @@ end
 
 --- Deletes a group with all that is in it, and waits. True when it was there.
 function helpers:delete_group(name, options)
-   return self:delete(self:group_id(name), nil, options)
+   return (self:delete(self:group_id(name), nil, options))
 end
 
 --- All groups of the subscription.

@@ -34,14 +34,27 @@ end
 
 local PLAIN = { [true] = "True", [false] = "False" }
 
---- A value within a text, as Python writes it.
-local function inline(value, name)
+--- The shortest digits that mean the same number; an exponent only where Python has one.
+local function float(value)
+   local text
+   for digits = 15, 17 do
+      text = ("%%.%dg"):format(digits):format(value)
+      if tonumber(text) == value then break end
+   end
+   if text:find "e" and math.abs(value) < 1e16 and math.abs(value) >= 1e-4 then return ("%.1f"):format(value) end
+   return text:find "[.en]" and text or text .. ".0"
+end
+
+--- A plain value as Python writes it in a text; nil for one that is no plain value.
+function render.text(value)
    if secret.is(value) then return value end
    if value == json.null then return "None" end
-   if type(value) == "table" then
-      refuse("{{ %s }} is no plain value and cannot stand within a text", name)
-   end
-   return PLAIN[value] or tostring(value)
+   if type(value) == "table" then return nil end
+   return PLAIN[value] or math.type(value) == "float" and float(value) or tostring(value)
+end
+
+local function inline(value, name)
+   return render.text(value) or refuse("{{ %s }} is no plain value and cannot stand within a text", name)
 end
 
 --- @param find function(name) -> a value, ABSENT, or nil where the placeholder is to stay
@@ -93,7 +106,8 @@ end
 
 local function fill_values(value, values, options)
    return walk(value, function(name)
-      if name:sub(1, 1) == "$" then return os.getenv(name:match "^%$+(.*)$") or ABSENT end
+      -- unlike a value that is not given, a variable that is not set leaves an empty text
+      if name:sub(1, 1) == "$" then return os.getenv(name:match "^%$+(.*)$") or not options.keep and "" or nil end
       if is_reserved(name) then return nil end
       local found = at(values, name)
       if found ~= nil then return found end

@@ -86,6 +86,17 @@ local function evaluated(data, options)
    return unmark(body, kept)
 end
 
+--- What came from secret blocks into another container's environment is a secure value there, too.
+local function secure(group)
+   for _, kind in ipairs { "containers", "initContainers" } do
+      for _, container in ipairs(group[kind] or {}) do
+         for _, variable in ipairs((container.properties or {}).environmentVariables or {}) do
+            if secret.is(variable.value) then variable.value, variable.secureValue = nil, variable.value end
+         end
+      end
+   end
+end
+
 --- The container group of a job's `arm_template`: its body, nil where the template adds nothing.
 function arm.resource(data, options)
    local whole = data.arm_template
@@ -95,7 +106,9 @@ function arm.resource(data, options)
       refuse("the work pool's arm_template should have one resource, a container group; this has %d", #list)
    end
    if is_default(list[1]) then return nil end
-   return evaluated(data, options)
+   local body = evaluated(data, options)
+   secure(body.properties or {})
+   return body
 end
 
 return arm

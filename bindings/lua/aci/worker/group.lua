@@ -1,9 +1,11 @@
 --- The container group of a run: its name, its tags, its body. One builder for blocks and work pools.
 
+local fail    = require "aci.error"
 local http    = require "aci.http"
 local json    = require "aci.json"
 local secret  = require "aci.secret"
 local names   = require "aci.trace.names"
+local render  = require "aci.prefect.render"
 local arm     = require "aci.worker.arm"
 
 local group = {}
@@ -34,9 +36,15 @@ function group.id(data, name)
       :format(data.subscription_id, data.resource_group_name, http.escape(name))
 end
 
+local function refuse(format, ...)
+   fail.raise { kind = "failed", code = "environment", message = format:format(...),
+      advice = "give a text; of an object its JSON" }
+end
+
 local function variable(name, value)
-   if secret.is(value) or names.is_secret_member(name) then return { name = name, secureValue = value } end
-   return { name = name, value = tostring(value) }
+   local text = render.text(value) or refuse("the environment variable %s is no plain value", name)
+   if secret.is(text) or names.is_secret_member(name) then return { name = name, secureValue = text } end
+   return { name = name, value = text }
 end
 
 --- Plain where it may be, secure where it is secret; the job's own variables win, null takes one away.
@@ -67,7 +75,7 @@ end
 local function registry(data)
    local from = data.image_registry
    if type(from) ~= "table" or not from.registry_url then return nil end
-   local server = host_of(from.registry_url)
+   local server = host_of(secret.is(from.registry_url) and secret.reveal(from.registry_url) or from.registry_url)
    if from.identity then return json.array { { server = server, identity = from.identity } } end
    return json.array { { server = server, username = from.username, password = from.password } }
 end

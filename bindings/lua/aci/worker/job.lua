@@ -26,8 +26,11 @@ local function given(value)
    return value
 end
 
-local function plain(value)
-   return secret.is(value) and secret.reveal(value) or value
+-- What is in addresses, and what Azure shows anyway, may have been built from secret blocks.
+local function show(data)
+   for _, key in ipairs { "subscription_id", "resource_group_name", "image", "name" } do
+      if secret.is(data[key]) then data[key] = secret.reveal(data[key]) end
+   end
 end
 
 local NUMBERS = { "cpu", "memory", "gpu_count", "task_start_timeout_seconds", "task_watch_poll_interval" }
@@ -60,8 +63,16 @@ local function check(data, what)
    end
 end
 
+-- Whoever may read the group sees its command.
+local function no_secret(value)
+   if not secret.is(value) then return value end
+   fail.raise { kind = "failed", code = "block", message = "the command holds a secret, and Azure shows commands",
+      advice = "pass it in the environment (env): what comes from a secret block is a secure value there" }
+end
+
 local function list_of(value)
-   if type(value) == "string" then return words.split(value) end
+   if type(no_secret(value)) == "string" then return words.split(value) end
+   for _, word in ipairs(value or {}) do no_secret(word) end
    return value
 end
 
@@ -70,7 +81,7 @@ end
 local function command(data, raw, kind)
    local entry = raw.entrypoint
    if entry == nil then entry = ENTRYPOINT end
-   local out = json.array(entry ~= json.null and list_of(tostring(entry)) or {})
+   local out = json.array(entry ~= json.null and list_of(entry) or {})
    for _, word in ipairs(list_of(data.command) or ENGINE[kind]) do out[#out + 1] = word end
    return out
 end
@@ -89,10 +100,10 @@ function job.resolve(api, source, objects)
    if not pool and not objects.deployment then refuse("the run has no deployment") end
    local raw = pool and template.resolve(api, pool.base_job_template, objects) or block.resolve(api, objects)
    local data = clean(raw)
+   show(data)
    data.image = data.image or image(api)
    check(data, pool and "work pool's job" or "block")
    data.command = command(data, raw, pool and "pool" or "block")
-   data.subscription_id = plain(data.subscription_id)
    return data
 end
 

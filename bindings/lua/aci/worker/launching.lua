@@ -171,7 +171,11 @@ function launching.run(self, run)
       return nil, true
    end
    if ok and waits_for_retry(run, job_of.held) then return nil, false end
-   if ok then job_of.held.place.paces.creates:take(run.name) end
+   local function draining() return self.draining end
+   if ok and not job_of.held.place.paces.creates:take(run.name, draining) or self.draining then
+      self.say("%s: left to others", run.name)
+      return nil, false
+   end
    local claim, why = claims.take(self, run)
    if not claim then
       self.say("%s: not ours (%s)", run.name, why)

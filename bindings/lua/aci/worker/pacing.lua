@@ -47,20 +47,25 @@ function Pace:pause()
    return math.max(0, longest)
 end
 
---- Waits for its turn and takes it. @param who for what is said
-function Pace:take(who)
+--- Waits for its turn and takes it.
+-- @param who for what is said
+-- @param no_more function() -> true where nobody wants the turn any more
+-- @return false for that, else true
+function Pace:take(who, no_more)
    local said = false
    while true do
       local pause = self:pause()
+      if no_more and no_more() then return false end
       if pause <= 0 then break end
       if not said then
          self.say("%s: waits %d s: Azure's quota of %s is used up", who, math.ceil(pause), self.what)
       end
       said = true
-      task.sleep(math.min(pause, 30))
+      task.sleep(math.min(pause, no_more and 1 or 30))
    end
    self.times[#self.times + 1] = clock.monotonic()
    for _, left in pairs(self.left) do left.count = left.count - 1 end
+   return true
 end
 
 --- Reads what an answer says is left.

@@ -38,7 +38,7 @@ end
 
 --- Reads a group as GET gives it.
 -- @param name the container's
--- @return `{ kind = "waiting" | "running" | "ended" | "restarted" | "failed", code =, detail =, events = }`;
+-- @return `{ kind = "waiting" | "running" | "ended" | "restarted" | "failed", code =, detail =, began =, events = }`;
 --   events oldest first; the code of a restarted one is that of its first end
 function view.read(found, name)
    local properties = object(found.properties)
@@ -47,7 +47,7 @@ function view.read(found, name)
    local current, previous = object(shown.currentState), object(shown.previousState)
    local kind = kind_of(properties, group, shown, current, previous)
    local last = kind == "restarted" and previous or current
-   return { kind = kind, code = math.tointeger(last.exitCode), detail = last.detailStatus,
+   return { kind = kind, code = math.tointeger(last.exitCode), detail = last.detailStatus, began = current.startTime,
       events = sorted { object(group.events), object(shown.events) } }
 end
 

@@ -156,8 +156,20 @@ local function absent(self, held)
    if held.missed >= 2 then finish(self, held, { kind = "gone", events = {} }) end
 end
 
+--- A group that Azure moves shows a container that waits, and then one that began later: it is a new one.
+local function note_move(self, held, seen)
+   if seen.kind == "waiting" and held.phase == "running" then
+      held.phase, held.since = "starting", clock.monotonic()
+      self.say("%s: its container waits to be started again", held.name)
+   elseif seen.kind == "running" then
+      held.began = held.began or seen.began
+      if seen.began ~= held.began then seen.kind = "restarted" end
+   end
+end
+
 local function judge(self, held, seen)
    local now = clock.monotonic()
+   note_move(self, held, seen)
    if seen.kind == "ended" or seen.kind == "restarted" then
       finish(self, held, seen)
    elseif seen.kind == "failed" then
