@@ -67,6 +67,14 @@ local ROWS = {
    end },
    { "a name by flow and run", only = "p3", template = function(t)
       t.variables.properties.name.default = "{{ ctx.flow.name }}-{{ ctx.flow_run.name }}" end },
+   { "a template of one's own", template = function(t)
+      local made = t.job_configuration.arm_template.resources[1].properties
+      made.volumes = json.array { { name = "keys", secret = { key = "aGVsbG8=" } } }
+      made.containers[1].properties.volumeMounts = json.array { { name = "keys", mountPath = "/keys" } }
+      made.containers[1].properties.resources.limits = { cpu = 2, memoryInGB = 4 }
+      made.containers[2] = { name = "side", properties = { image = "i", resources = {
+         requests = { cpu = "{{ cpu }}", memoryInGB = 1 } } } }
+   end },
    { "a block that is not there", deployment = { env = { KEY = "{{ prefect.blocks.secret.nobody }}" } }, fails = true },
    { "a block's member that is not there", deployment = { env = { KEY = "{{ prefect.blocks.secret.key.no.such }}" } },
       fails = true },
@@ -99,6 +107,8 @@ local function facts_of(resource)
       memory = first.resources.requests.memoryInGB, environment = environment_of(first.environmentVariables),
       identities = resource.identity and resource.identity.userAssignedIdentities,
       subnets = properties.subnetIds, dns = properties.dnsConfig, registries = properties.imageRegistryCredentials,
+      volumes = properties.volumes, mounts = first.volumeMounts, limits = first.resources.limits,
+      others = table.move(properties.containers, 2, #properties.containers, 1, {}),
       os = properties.osType, policy = properties.restartPolicy }
 end
 

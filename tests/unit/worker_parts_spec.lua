@@ -275,6 +275,30 @@ describe("what is secret in a job", function()
       assert.same({ nil, "plain" }, { variables[1].value, variables[2].value })
    end)
 
+   it("comes with all else that a pool's template says of the group", function()
+      local resource = { type = "Microsoft.ContainerInstance/containerGroups", apiVersion = "2022-09-01", name = "g",
+         location = "[parameters('location')]", tags = { team = "[toUpper('a')]" }, zones = json.array { "1" },
+         properties = { osType = "Linux", restartPolicy = "Never",
+            volumes = json.array { { name = "keys", secret = { key = secret.new "aGlkZGVu" } } },
+            containers = json.array { { name = "[parameters('container_name')]", properties = {
+               command = json.array { "[left alone" }, resources = { requests = { cpu = 9, memoryInGB = 9 },
+                  limits = { cpu = 2, memoryInGB = 3 } },
+               volumeMounts = json.array { { name = "keys", mountPath = "/keys" } } } } } } }
+      local made = body { subscription_id = "0e676795-3ad3-4070-8f16-f67c58b5deb7", resource_group_name = "g",
+         command = json.array { "[a", "b" }, env = { LIST = "[1]" }, arm_template = { contentVersion = "1.0.0.0",
+            ["$schema"] = "https://schema.management.azure.com/schemas/2019-08-01/deploymentTemplate.json#",
+            parameters = { location = { type = "string" }, container_name = { type = "string" } },
+            resources = json.array { resource } } }
+      local container = made.properties.containers[1]
+      assert.same({ "g", "northeurope", "A", "1" }, { container.name, made.location, made.tags.team, made.zones[1] })
+      assert.same({ "[a", "b", "[1]" }, { container.properties.command[1], container.properties.command[2],
+         container.properties.environmentVariables[1].value })
+      assert.same({ requests = { cpu = 1, memoryInGB = 1 }, limits = { cpu = 2, memoryInGB = 3 } },
+         container.properties.resources)
+      assert.equal("/keys", container.properties.volumeMounts[1].mountPath)
+      assert.is_true(secret.is(made.properties.volumes[1].secret.key))
+   end)
+
    it("has no place for what is no plain value", function()
       local ok, err = pcall(environment_of, { env = { CONFIG = { a = 1 } } })
       assert.is_false(ok)

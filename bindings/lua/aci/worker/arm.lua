@@ -80,10 +80,10 @@ local function evaluated(data, options)
    local plan, err = template.evaluate(whole, { subscription = data.subscription_id, any_scope = true,
       resource_group = { name = data.resource_group_name, location = options.location },
       parameters = parameters(whole, options) })
-   local body
-   if plan then body, err = plan:resource(1) end
-   if not body then refuse("the work pool's arm_template: %s", tostring(err)) end
-   return unmark(body, kept)
+   local planned
+   if plan then planned, err = plan:resource(1) end
+   if not planned then refuse("the work pool's arm_template: %s", tostring(err)) end
+   return unmark(planned.body, kept)
 end
 
 --- What came from secret blocks into another container's environment is a secure value there, too.
