@@ -27,6 +27,8 @@ end
 local inside = os.getenv "PREFECT__FLOW_RUN_ID" ~= nil
 local settings = inside and config.load({ cloud = "azure" }, { need = { "prefect_url" }, file = false })
    or config.load()
+-- A flow that has done its work waits for a Prefect that is away, a quarter of an hour and more.
+settings.prefect_tries = 60
 local api = prefect.connect(settings)
 
 local function echo(level, message)
@@ -69,6 +71,7 @@ local CANCELLED = { CANCELLING = true, CANCELLED = true }
 local function crash_at_sigterm()
    local signal <close> = task.signal "TERM"
    task.wait(signal)
+   api.tries = 3 -- whoever sent it does not wait long
    local state = { type = "CRASHED", name = "Crashed", message = "Execution was aborted by a termination signal." }
    local known, now = pcall(api.run, api, run_id)
    if known and now and CANCELLED[now.state_type] then

@@ -17,6 +17,7 @@ local prefect = {}
 ---@field prefect_key? aci.secret # Cloud's API key
 ---@field prefect_auth? aci.secret # "user:password" of a server with basic auth
 ---@field prefect_pause? number # seconds before the first repeat, doubling; default 0.3
+---@field prefect_tries? integer # how often a request is sent at most; default 6
 
 --- Makes the client; sends nothing. On the local cloud without a `prefect_url` that cloud is started.
 ---@param config aci.prefect.Settings

@@ -3,6 +3,8 @@
 local json       = require "aci.json"
 local fs         = require "aci.fs"
 local groupcheck = require "sim.groupcheck"
+local groupplays = require "sim.groupplays"
+local groupquota = require "sim.groupquota"
 local grouprun   = require "sim.grouprun"
 local groupview  = require "sim.groupview"
 local groupvolumes = require "sim.groupvolumes"
@@ -63,7 +65,14 @@ local function address_of(properties)
    return properties.ipAddress
 end
 
+local function with(headers, more)
+   for name, value in pairs(more) do headers[name] = value end
+   return headers
+end
+
 local function put(req, r)
+   groupplays.refuse(req.play, r)
+   local left = groupquota.take(req.cloud, "creates")
    if r.old then
       refuse.when(grouprun.in_transition(req.cloud, r.old), 409, "ContainerGroupTransitioning",
          ("The container group '%s' is still transitioning, please retry later."):format(r.name))
@@ -82,13 +91,14 @@ local function put(req, r)
       properties = properties }
    grouprun.begin(req, row)
    local headers = r:async(0, { version = OPERATION_VERSION, location = r.location })
-   return r.old and 200 or 201, groupview.show(req, row), headers
+   return r.old and 200 or 201, groupview.show(req, row), with(headers, left)
 end
 
 local function delete(req, r)
+   local left = groupquota.take(req.cloud, "deletes")
    local body = groupview.show(req, r.old)
    r:remove()
-   return 200, body
+   return 200, body, left
 end
 
 local function stop(req, r)
@@ -164,9 +174,10 @@ aci:route("GET /subscriptions/:subscription/providers/Microsoft.ContainerInstanc
       "The operation was not found.")
    local row = req.state:resource(operation.resource)
    local status = row and groupview.provisioning(req.cloud, row) or "Succeeded"
+   local events = row and groupview.events(req.cloud, row) or json.array {}
    local body = { id = operation.resource, status = status, startTime = require("aci.clock").iso(operation.started),
-      properties = { events = json.array {} } }
-   return 200, body, status ~= "Succeeded" and req.cloud:retry {} or nil
+      properties = { events = events }, error = status == "Failed" and { message = (events[1] or {}).message } or nil }
+   return 200, body, status == "Pending" and req.cloud:retry {} or nil
 end)
 
 -- What a new subscription may have in a location; of a group's cores, those of its containers' requests.

@@ -5,6 +5,7 @@ local json    = require "aci.json"
 local task    = require "aci.task"
 local devicelogin = require "sim.devicelogin"
 local federation  = require "sim.federation"
+local plays   = require "sim.groupplays"
 local refuse  = require "sim.refuse"
 local runners = require "sim.runners"
 local service = require "sim.service"
@@ -42,6 +43,8 @@ end)
 control:route("POST /faults", { anonymous = true, write = false }, function(req)
    local rule = req:json()
    refuse.unless(type(rule.match) == "string", 400, "BadRequest", "A fault has a match.")
+   refuse.unless(rule.play == nil or plays.known(rule.play), 400, "BadRequest",
+      ("There is no play %s; scripts/sim/groupplays.lua names them."):format(tostring(rule.play)))
    req.cloud.faults:plant(rule)
    return 201, rule
 end)

@@ -5,7 +5,8 @@
 -- `match` is a Lua pattern on "METHOD https://host/path?query" (or on "METHOD /path" alone), case does not
 -- matter. Others: code, message, headers, delay (seconds before going on), drop (the connection is closed
 -- unanswered), after (the request is carried out and only then the fault strikes: the answer is lost),
--- skip (let so many pass), chance (strikes one request in so many: 0.05 is every twentieth).
+-- skip (let so many pass), chance (strikes one request in so many: 0.05 is every twentieth), play (what befalls
+-- the container group that the request makes: sim/groupplays.lua).
 local task   = require "aci.task"
 local refuse = require "sim.refuse"
 
@@ -89,7 +90,9 @@ function methods:strike(req)
    if rule.delay then
       task.sleep(rule.delay)
    end
-   if rule.after then
+   if rule.play then
+      req.play = rule.play
+   elseif rule.after then
       req.fault = rule
    else
       faults.raise(rule, req)

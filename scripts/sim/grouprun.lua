@@ -4,6 +4,7 @@ local crypto     = require "aci.crypto"
 local fs         = require "aci.fs"
 local process    = require "aci.process"
 local groupfiles = require "sim.groupfiles"
+local groupplays = require "sim.groupplays"
 local groupprobe = require "sim.groupprobe"
 local imagepull  = require "sim.imagepull"
 local runners    = require "sim.runners"
@@ -12,13 +13,15 @@ local task       = require "aci.task"
 
 local grouprun = {}
 
--- Azure's seconds: until a group starts, until the identity endpoint answers.
-local START, IDENTITY = 15, 10
+local PRIVATE = tonumber("700", 8)
+
+-- Azure's seconds: until a group starts, until the identity endpoint answers, until it stops to try.
+local START, IDENTITY, GIVE_UP = 15, 10, 1800
 
 local function root(cloud)
    if not cloud.groups_root then
       cloud.groups_root = cloud.home and cloud.home .. "/groups" or assert(fs.tempdir "acihost-groups-")
-      assert(fs.mkdir(cloud.groups_root, tonumber("700", 8)))
+      assert(fs.mkdir(cloud.groups_root, PRIVATE))
    end
    return cloud.groups_root
 end
@@ -55,7 +58,7 @@ function grouprun.begin(req, row)
    cloud.state.db:run("DELETE FROM container_groups WHERE key = ?", key)
    cloud.state.db:run("INSERT INTO container_groups (folder, id, key) VALUES (?, ?, ?)", folder, row.id, key)
    cloud.state:put_secret(row.id, "metadata-key", crypto.hex(crypto.random(16)))
-   cloud.state:later("launch", cloud:seconds(START), { folder = folder })
+   cloud.state:later("launch", cloud:seconds(START), { folder = folder, play = req.play })
 end
 
 -- The named few that tell a local process where the local cloud is.
@@ -121,6 +124,7 @@ local function spec_of(cloud, row, folder, name)
    local properties = row.body.properties
    return { policy = properties.restartPolicy, init = list_spec(cloud, row, properties.initContainers, folder),
       containers = list_spec(cloud, row, properties.containers, folder), backoff = cloud:seconds(10),
+      give_up = cloud:seconds(GIVE_UP),
       identity = identity_spec(cloud, row, name) }
 end
 
@@ -131,10 +135,15 @@ function grouprun.launch(cloud, data)
    local row = found and cloud.state:resource(found.id)
    if not row or found.stopped == 1 then return end
    local folder = root(cloud) .. "/" .. found.folder
-   if not groupfiles.alive(folder) then
-      assert(fs.mkdir(folder, tonumber("700", 8)))
+   if data.play == "no-room" then
+      assert(fs.mkdir(folder, PRIVATE))
+      groupfiles.write(folder .. "/failed.json", { events = groupplays.no_room(row.body.location) })
+   elseif not groupfiles.alive(folder) then
+      assert(fs.mkdir(folder, PRIVATE))
       fs.remove(folder .. "/end")
-      groupfiles.write(folder .. "/spec.json", spec_of(cloud, row, folder, found.folder))
+      local spec = spec_of(cloud, row, folder, found.folder)
+      spec.play = data.play
+      groupfiles.write(folder .. "/spec.json", spec)
       local place = tools()
       assert(process.spawn { args = { place.program, place.scripts .. "/sim/supervisor.lua", folder }, detach = true,
          stdout = { file = folder .. "/supervisor.log" }, stderr = "stdout" })

@@ -11,9 +11,16 @@ local function begun(view)
    return current and current.state ~= "Waiting" and current or nil
 end
 
+--- The events of the group as a whole: why it was not placed.
+function groupview.events(cloud, row)
+   local failed = groupfiles.read(grouprun.folder(cloud, row) .. "/failed.json")
+   return json.array(failed and failed.events or {})
+end
+
 --- "Pending" until every container was started once, then "Succeeded", however it ended.
 function groupview.provisioning(cloud, row)
    local folder = grouprun.folder(cloud, row)
+   if groupfiles.read(folder .. "/failed.json") then return "Failed" end
    for _, container in ipairs(row.body.properties.containers) do
       if not begun(groupfiles.container(folder, container.name)) then
          local init_failed = groupview.state(cloud, row) == "Failed"
@@ -71,7 +78,7 @@ function groupview.show(req, row)
          container.properties.instanceView = view_of(folder, container.name, alive)
       end
    end
-   body.properties.instanceView = { events = json.array {}, state = groupview.state(cloud, row) }
+   body.properties.instanceView = { events = groupview.events(cloud, row), state = groupview.state(cloud, row) }
    return body
 end
 

@@ -75,9 +75,25 @@ local function ended(container, result)
       state.exitCode = result.code or 128 + (({ KILL = 9, TERM = 15, INT = 2, SEGV = 11, ABRT = 6 })[result.signal]
          or 1)
       state.detailStatus = state.exitCode == 0 and "Completed" or "Error"
+      local part = container.played
+      if part then state.exitCode, state.detailStatus = part.code, part.detail end
    end
    container.view.events[#container.view.events + 1] = event("Killing", "Killing container")
    record(container)
+end
+
+-- What sim/groupplays.lua has for the containers: their end comes from outside.
+local PLAYED = { memory = { signal = "KILL", code = 137, detail = "OOMKilled" },
+   maintenance = { signal = "TERM", code = 7147, detail = "Error" } }
+
+--- Ends the container by its play. @return the task that does; nil where it has none
+local function play(container, proc)
+   local part = PLAYED[spec.play]
+   return part and task.spawn(function()
+      task.sleep(0.3)
+      container.played = part
+      process.kill_tree(proc:pid(), { grace = part.signal == "TERM" and spec.grace or 0 })
+   end)
 end
 
 local function could_not_start(container, err)
@@ -105,16 +121,20 @@ local function run_once(container)
       parent_death = "KILL" }
    if not proc then return could_not_start(container, err) end
    live[container] = proc
+   local played = play(container, proc)
    local probing = container.liveness and task.spawn(groupprobe.watch, container, function() end_container(proc) end)
    local result = proc:wait()
    if probing then probing:cancel() end
+   if played then played:cancel() end
    live[container] = nil
    ended(container, result)
    return result
 end
 
-local function again(result)
-   if stopping or spec.policy == "Never" then return false end
+local function again(container, result)
+   if stopping then return false end
+   if spec.play == "restart" and result.code ~= 0 then return container.view.restartCount == 0 end
+   if spec.policy == "Never" then return false end
    return spec.policy == "Always" or result.code ~= 0
 end
 
@@ -123,7 +143,7 @@ local function run(container)
    local pause = spec.backoff or 0.2
    while true do
       local result = run_once(container)
-      if not result or not again(result) then break end
+      if not result or not again(container, result) then break end
       pcall(stop.wait, stop, pause)
       pause = math.min(pause * 2, 10)
    end
@@ -145,8 +165,8 @@ end
 local function pull(container)
    local image, events = container.pull and container.pull.image or container.image, container.view.events
    events[#events + 1] = event("Pulling", ('pulling image "%s"'):format(image))
-   local ok, err = true, nil
-   if container.pull then ok, err = pcall(unpack, container) end
+   local ok, err = spec.play ~= "image", "image not found (played)"
+   if ok and container.pull then ok, err = pcall(unpack, container) end
    if ok then
       events[#events + 1] = event("Pulled", ('Successfully pulled image "%s"'):format(image))
       return true
@@ -220,9 +240,15 @@ task.spawn(function()
    task.wait(signal)
    end_group()
 end)
+--- Azure tries for half an hour; then the group's provisioning has failed, and the group stays.
+local function without_images()
+   if not pcall(stop.wait, stop, spec.give_up) then groupfiles.write(folder .. "/failed.json", { events = {} }) end
+   pcall(stop.wait, stop)
+end
+
 -- The end may have been asked for before there was anybody to tell.
 if not fs.stat(folder .. "/end") then
-   if pulled then run_group() else pcall(stop.wait, stop) end
+   if pulled then run_group() else without_images() end
 end
 process.kill_tree(process.pid(), { grace = 0 })
 os.exit(0, true)

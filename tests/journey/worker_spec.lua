@@ -124,6 +124,24 @@ describe("the worker", function()
       api:set_run_state(later.id, { type = "CANCELLED" })
    end)
 
+   it("leaves at once when it is told a second time, and the next one takes up what goes on", function()
+      local worker = start()
+      local run = api:create_run(deployment.id, { parameters = { n = 8 } })
+      wait_for(run.id, "RUNNING")
+      worker:kill "TERM"
+      task.sleep(0.5)
+      assert.is_nil(worker:result())
+      worker:kill "TERM"
+      local result = worker:wait(2)
+      assert.equal(143, result and result.code)
+      assert.equal("RUNNING", api:run(run.id).state_type)
+      assert.matches("draining: 1 runs are going on", said())
+      start()
+      wait_for(run.id, "COMPLETED")
+      assert.is_true(no_groups_left(), said())
+      assert.equal(1, api:run(run.id).run_count)
+   end)
+
    it("says that nobody serves a queue, with exit 7, and starts no run", function()
       api:put_deployment { flow = "Lonely", name = "D", work_queue_name = "nobody" }
       local ran = acihost("run", "--wait", "1", "Lonely/D")

@@ -260,6 +260,24 @@ describe("container groups of the local cloud", function()
       end)
    end
 
+   it("may be made and deleted a hundred times in five minutes, as each answer tells", function()
+      local quota, header = require "sim.groupquota", "x-ms-ratelimit-remaining-subscription-resource-requests-pt"
+      local _, _, headers = go("PUT", groups .. "counted", body_of())
+      assert.same({ "string", "string" }, { type(headers[header .. "5m"]), type(headers[header .. "1h"]) })
+      _, _, headers = go("DELETE", groups .. "counted")
+      assert.is_string(headers[header .. "5m"])
+      local real = { seconds = function(_, seconds) return seconds end }
+      local left = quota.take(real, "creates")
+      assert.same({ "99", "299" }, { left[header .. "5m"], left[header .. "1h"] })
+      for _ = 2, 100 do left = quota.take(real, "creates") end
+      assert.same({ "0", "200" }, { left[header .. "5m"], left[header .. "1h"] })
+      local ok, refusal = pcall(quota.take, real, "creates")
+      assert.is_false(ok)
+      assert.equal(429, refusal.status)
+      assert.is_true(tonumber(refusal.headers["Retry-After"]) > 290)
+      assert.equal("99", quota.take(real, "deletes")[header .. "5m"])
+   end)
+
    it("are refused in a subnet that is not there or with a bad name", function()
       local status, body = go("PUT", groups .. "bad", body_of { subnetIds = { { id = ("/subscriptions/%s/"
          .. "resourceGroups/g1/providers/Microsoft.Network/virtualNetworks/v/subnets/s"):format(sub) } } })

@@ -14,7 +14,7 @@ for _, setting in ipairs(settings) do by_name[setting.name] = setting end
 
 -- Values that only a script can give: the transport (tests), a credential, how long polls wait.
 local from_scripts_only = { http = true, credential = true, poll = true, prefect_pause = true,
-   prefect_http = true }
+   prefect_tries = true, prefect_http = true }
 
 local function usage(message, details, advice)
    return error_.raise { kind = "usage", code = "InvalidSetting", message = message,

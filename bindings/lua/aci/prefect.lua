@@ -36,10 +36,12 @@ end
 --- Makes the client; sends nothing. On the local cloud that is started where it is not running, unless a
 -- Prefect of the user's own is set.
 -- @param config `prefect_url`, `prefect_key` (secret; Cloud), `prefect_auth` (secret "user:password"; a
---   server with basic auth), `prefect_pause` (seconds before the first retry, default 0.3)
+--   server with basic auth), `prefect_pause` (seconds before the first retry, default 0.3), `prefect_tries` (how
+--   often a request is sent at most, default 6; the pauses double up to 20 s)
 function prefect.connect(config)
    if not config.prefect_url and config.cloud == "local" then require("aci.local").settle(config) end
-   local self = { url = base_url(config), pause = config.prefect_pause or 0.3 }
+   local self = { url = base_url(config), pause = config.prefect_pause or 0.3,
+      tries = config.prefect_tries or 6 }
    self.http = config.prefect_http or http.client { retry = false, timeout = 60, connect_timeout = 10 }
    self.key, self.auth = config.prefect_key, config.prefect_auth
    return setmetatable(self, Api)

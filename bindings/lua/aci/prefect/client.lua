@@ -12,7 +12,6 @@ local client = {}
 
 local API_VERSION = "0.8.4"
 local CLOUD = "https://api.prefect.cloud/api"
-local TRIES = 6
 
 -- SQLite servers answer 503 under load ("database is locked"), so retrying is part of every request.
 local AGAIN = { [408] = true, [429] = true, [502] = true, [503] = true }
@@ -93,7 +92,8 @@ local function exchange(self, method, path, options)
    local try = 1
    while true do
       local response, err = attempt(self, method, path, options)
-      if not worth_again(self, response, err) or try >= (options.tries or TRIES) then
+      local tries = options.tries or self.tries
+      if not worth_again(self, response, err) or try >= tries then
          return response, err
       end
       -- a server in maintenance is waited for, however long it takes
@@ -101,7 +101,7 @@ local function exchange(self, method, path, options)
       if not maintenance then try = try + 1 end
       local wait = delay(self, response, try)
       trace.decision("%s %s: %s; try %d of %d in %.3g s", method, self.url .. path,
-         response and "answered " .. response.status or err.message, try, options.tries or TRIES, wait)
+         response and "answered " .. response.status or err.message, try, tries, wait)
       task.sleep(wait)
    end
 end

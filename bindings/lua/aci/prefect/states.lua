@@ -48,15 +48,16 @@ local function settled(answer, state)
 end
 
 local PASSING = { network = true, timeout = true, throttled = true, server = true }
-local TRIES = 8
 
 -- A failed run may come back as AwaitingRetry, a state that knows nothing of our transition: the same proposal once
 -- more would fail the run for good. So where an answer was lost the run is looked at before anything is repeated.
 local function set_failed(set, read, self, id, state)
-   for try = 1, TRIES do
+   local try = 0
+   while true do
+      try = try + 1
       local ok, answer = pcall(set, self, id, state, false, 1)
       if ok then return answer end
-      if not (fail.is(answer) and PASSING[answer.kind]) or try == TRIES then error(answer, 0) end
+      if not (fail.is(answer) and PASSING[answer.kind]) or try >= self.tries then error(answer, 0) end
       task.sleep(math.min(20, self.pause * 2 ^ (try - 1)) * (1 + 0.2 * math.random()))
       local now = read(self, id)
       if now and now.state and now.state.name == "AwaitingRetry" then
