@@ -10,6 +10,7 @@
 #include "core/processes.h"
 #include "core/self.h"
 #include "core/subreaper.h"
+#include "core/trim.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -167,6 +168,13 @@ static int process_reap(lua_State *L) {
     return 0;
 }
 
+/* process.trim(): gives memory back that only the start needed */
+static int process_trim(lua_State *L) {
+    lua_gc(L, LUA_GCCOLLECT);
+    aci_memory_trim();
+    return 0;
+}
+
 int luaopen_aci_process(lua_State *L) {
     static const luaL_Reg functions[] = {{"pid", process_pid},
                                          {"self", process_self},
@@ -179,6 +187,7 @@ int luaopen_aci_process(lua_State *L) {
                                          {"home", process_home},
                                          {"subreaper", process_subreaper},
                                          {"reap", process_reap},
+                                         {"trim", process_trim},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;

@@ -10,6 +10,7 @@ local clock   = require "aci.clock"
 local config  = require "aci.config"
 local fail    = require "aci.error"
 local prefect = require "aci.prefect"
+local process = require "aci.process"
 local task    = require "aci.task"
 local worker  = require "aci.worker"
 
@@ -78,7 +79,11 @@ end
 task.spawn(leave_at_sigterm)
 say("worker %s serves the %s of %s, every %g s, at most %d runs at once", name, served.source.label, api.url,
    interval, options.limit or 10)
-collectgarbage()
+-- What the start needed is given back once the first round was made.
+task.spawn(function()
+   task.sleep(1)
+   process.trim()
+end)
 served:run()
 if lock then lock:close() end
 say "done"

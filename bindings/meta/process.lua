@@ -153,4 +153,8 @@ function process.subreaper() end
 --- In a subreaper: collects ended orphans now. The loop does it too, when it runs.
 function process.reap() end
 
+--- Collects garbage and gives memory back to the system: free pages of the heap, and pages of programs
+--- and libraries that are read again where they are needed. For a program that goes on for long.
+function process.trim() end
+
 return process

@@ -323,6 +323,20 @@ describe("aci.process", function()
       assert.equal("KILL", proc:wait().signal)
    end)
 
+   it("gives back what only the start needed, and goes on", function()
+      local ran = assert(process.run { args = { process.self(), "-e", [[
+         local crypto, fs, json = require "aci.crypto", require "aci.fs", require "aci.json"
+         local process = require "aci.process"
+         require "aci.http"
+         local function files() return tonumber(fs.read "/proc/self/status":match "RssFile:%s+(%d+)") end
+         local key, before = crypto.sha256 "a", files()
+         process.trim()
+         local after = files()
+         print(after < before / 2, crypto.sha256 "a" == key, json.encode { a = 1.5 }, math.sin(0), os.date("%Y", 0))
+         ]] }, timeout = 20 })
+      assert.equal('true\ttrue\t{"a":1.5}\t0.0\t1970\n', ran.stdout .. ran.stderr)
+   end)
+
    it("adopts orphans as a subreaper, collects them, and ends all below itself", function()
       local script = [[
          local process, task = require "aci.process", require "aci.task"
