@@ -95,13 +95,11 @@ local function scheduled(req)
    local rows = {}
    for _, name in ipairs(body.work_queue_names or {}) do rows[#rows + 1] = queue_of(req, pool, name) end
    if #rows == 0 then rows = objects.list(req.state, "queue", pool.id) end
-   for _, row in ipairs(rows) do
-      for _, each in ipairs(queue.due(req.state, row, before, body.limit)) do
-         list[#list + 1] = { work_pool_id = pool.id, work_queue_id = row.id,
-            flow_run = run.view(req.state, each) }
-      end
-      queue.polled(req.state, row)
+   for _, each in ipairs(queue.due_in_pool(req.state, pool, rows, before, body.limit)) do
+      list[#list + 1] = { work_pool_id = pool.id, work_queue_id = each.queue.id,
+         flow_run = run.view(req.state, each.run) }
    end
+   for _, row in ipairs(rows) do queue.polled(req.state, row) end
    return 200, list
 end
 

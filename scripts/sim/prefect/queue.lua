@@ -139,4 +139,19 @@ function queue.due(state, row, before, limit)
    return table.move(found, 1, math.min(#found, room_of(state, row, "work_queue_id"), limit or #found), 1, {})
 end
 
+--- The runs of a pool's queues that are due, those of the more urgent queue first, within the pool's limit: each
+-- as `{ queue =, run = }`. @param rows the queues that are asked for
+function queue.due_in_pool(state, pool, rows, before, limit)
+   local found = {}
+   if pool.body.is_paused then return found end
+   local room = math.min(room_of(state, pool, "work_pool_id"), limit or math.maxinteger)
+   table.sort(rows, function(a, b) return a.body.priority < b.body.priority end)
+   for _, row in ipairs(rows) do
+      for _, run in ipairs(queue.due(state, row, before, limit)) do
+         if #found < room then found[#found + 1] = { queue = row, run = run } end
+      end
+   end
+   return found
+end
+
 return queue
