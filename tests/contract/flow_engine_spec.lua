@@ -16,9 +16,14 @@ local MAJORS = {
 local INTEGER = { title = "Parameters", type = "object", required = { "n" },
    properties = { n = { title = "n", type = "integer", position = 0 } } }
 
+local USUAL = { title = "Parameters", type = "object", properties = {
+   n = { title = "n", type = "integer", position = 0, default = 3 },
+   word = { title = "word", type = "string", position = 1, default = "a word" } } }
+
 local TWINS = {
-   { "good", parameters = { n = 4 } }, { "bad" }, { "half" }, { "again" }, { "too_late" }, { "long" },
+   { "good", parameters = { n = 4 }, schema = USUAL }, { "bad" }, { "half" }, { "again" }, { "too_late" }, { "long" },
    { "many", at_once = true }, { "endless", cancel = true, only = "p3" }, -- (2 leaves that to its agent)
+   { "mapped", at_once = true }, { "unread", at_once = true },
    { "picky", parameters = { n = "four" }, schema = INTEGER },
 }
 

@@ -1,4 +1,5 @@
 --- What the Prefect API shows of a flow run: the states, task runs and log lines that its engine has reported.
+local json  = require "aci.json"
 local peers = require "tests.support.peers"
 
 local outcome = {}
@@ -27,6 +28,20 @@ local function tasks(api, id)
    return list
 end
 
+-- What the run has left to be read; of a table its content, whatever its text.
+local function artifacts(api, id)
+   local list = {}
+   for _, each in ipairs(api:request("POST", "/artifacts/filter", { json = {
+      flow_runs = { id = { any_ = { id } } }, sort = "CREATED_DESC" } })) do
+      if type(each.key) == "string" then -- what a flow gives is one of Python's, without a key
+         list[#list + 1] = { key = each.key, type = each.type, description = each.description,
+            data = each.type == "table" and json.decode(each.data) or each.data }
+      end
+   end
+   table.sort(list, function(a, b) return tostring(a.key) < tostring(b.key) end)
+   return list
+end
+
 local function read(api, id)
    local run, levels, messages = api:run(id), {}, {}
    for _, entry in ipairs(api:logs(id)) do
@@ -35,6 +50,7 @@ local function read(api, id)
    end
    messages[#messages + 1] = "state message: " .. tostring(run.state.message)
    return { messages = messages, same = { states = outcome.states(api, "flow", id), tasks = tasks(api, id),
+      artifacts = artifacts(api, id),
       levels = levels, count = run.run_count, retries = run.empirical_policy.retries } }
 end
 

@@ -28,18 +28,37 @@ local sleepy = flow.task { name = "sleepy", function() task.sleep(30) end }
 
 local plus = flow.task { name = "plus", function(a, b) return a + b end }
 
+local choosy = flow.task { name = "choosy", function(n)
+   if n == 1 then error("ValueError: not this one", 0) end
+   return n
+end }
+
+local stuck = flow.task { name = "stuck", timeout = 0.5, retries = 1, function()
+   if once "stuck" then task.sleep(2) end
+end }
+
+local function leave_artifacts()
+   flow.artifact { key = "note", markdown = "**it**", description = "what it is" }
+   flow.artifact { key = "rows", table = { { a = 1 }, { a = 2 } } }
+   flow.artifact { key = "where", link = "https://example.com", text = "there" }
+   if flow.prefect():major() < 3 then return end -- (Python's library for 2.20 has no progress)
+   flow.artifact { key = "far", progress = 12.5 }:update(75)
+end
+
 return {
    good = flow.flow { name = "Twin good", function(p)
-      flow.logger():warning("n is %d", p.n)
+      flow.logger():warning("n is %d, %s", p.n, p.word)
       assert(io.open "twin.py"):close()
       plus(flaky(p.n), 1)
+      leave_artifacts()
    end },
    bad = flow.flow { name = "Twin bad", function() hopeless() end },
    half = flow.flow { name = "Twin half", function()
       pcall(hopeless)
       slowly(1)
+      stuck()
    end },
-   again = flow.flow { name = "Twin again", retries = 1, function()
+   again = flow.flow { name = "Twin again", retries = 1, retry_delay = 1, function()
       if once "again" then error("ValueError: once", 0) end
       return plus(1, 2)
    end },
@@ -52,5 +71,11 @@ return {
       return sum
    end },
    endless = flow.flow { name = "Twin endless", function() sleepy() end },
+   mapped = flow.flow { name = "Twin mapped", function()
+      local sum = 0
+      for _, each in ipairs(choosy:map { 0, 1, 2 }) do sum = sum + each:wait() end
+      return sum
+   end },
+   unread = flow.flow { name = "Twin unread", function() choosy:submit(1) end },
    picky = flow.flow { name = "Twin picky", function(p) plus(p.n, 1) end },
 }

@@ -2,6 +2,16 @@
 import time
 
 from prefect import flow, get_run_logger, task
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+try:
+    from prefect.artifacts import create_progress_artifact, update_progress_artifact
+except ImportError:  # 2.20
+    create_progress_artifact = None
 
 seen = []
 
@@ -48,11 +58,35 @@ def sleepy():
         time.sleep(0.05)
 
 
+@task
+def choosy(n):
+    if n == 1:
+        raise ValueError("not this one")
+    return n
+
+
+@task(timeout_seconds=0.5, retries=1)
+def stuck():
+    if once("stuck"):
+        for _ in range(40):
+            time.sleep(0.05)
+
+
+def leave_artifacts():
+    create_markdown_artifact(key="note", markdown="**it**", description="what it is")
+    create_table_artifact(key="rows", table=[{"a": 1}, {"a": 2}])
+    create_link_artifact(key="where", link="https://example.com", link_text="there")
+    if create_progress_artifact:
+        made = create_progress_artifact(key="far", progress=12.5)
+        update_progress_artifact(made, progress=75)
+
+
 @flow(name="Twin good")
-def good(n: int = 1):
-    get_run_logger().warning("n is %d", n)
+def good(n: int = 1, word: str = "a word"):
+    get_run_logger().warning("n is %d, %s", n, word)
     open("twin.py").close()
     plus(flaky(n), 1)
+    leave_artifacts()
 
 
 @flow(name="Twin bad")
@@ -67,9 +101,10 @@ def half():
     except ValueError:
         pass
     slowly(1)
+    stuck()
 
 
-@flow(name="Twin again", retries=1)
+@flow(name="Twin again", retries=1, retry_delay_seconds=1)
 def again():
     if once("again"):
         raise ValueError("once")
@@ -100,3 +135,13 @@ def picky(n: int):
 @flow(name="Twin endless")
 def endless():
     sleepy()
+
+
+@flow(name="Twin mapped")
+def mapped():
+    return sum(future.result() for future in choosy.map([0, 1, 2]))
+
+
+@flow(name="Twin unread")
+def unread():
+    choosy.submit(1)
