@@ -20,7 +20,9 @@ acihost sim COMMAND [options]
   reset      stop it and forget all it knew
   env        print the settings that point az, SDKs and Prefect at it: eval "$(acihost sim env)"
   requests   print its request log, one JSON object per line
-  fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}'
+  fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}';
+             or what befalls a new container group: '{"match":"PUT .*containergroups/","play":"memory"}' (also
+             quota, undelegated, no-room, image, maintenance, restart)
   login      enter a device code in the browser's place: acihost sim login CODE
   taken      mark a name as somebody else's: acihost sim taken storage NAME, or vault NAME
   venv       have a Python virtual environment stand for an image: acihost sim venv IMAGE FOLDER; no

@@ -117,6 +117,15 @@ describe("aci.prefect's requests", function()
       assert.equal(3, #sent)
    end)
 
+   it("tries as often as it is told, and as may be changed while it waits", function()
+      local api, sent = client({ busy }, { prefect_tries = 9 })
+      refusal(api.request, api, "GET", "/x")
+      assert.equal(9, #sent)
+      api.tries = 2
+      refusal(api.request, api, "GET", "/x")
+      assert.equal(11, #sent)
+   end)
+
    it("gives up after six tries", function()
       local api, sent = client { busy }
       assert.equal("throttled", refusal(api.version, api).kind)
