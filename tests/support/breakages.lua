@@ -100,7 +100,7 @@ return {
       .. "return abort((\"Run is already in", "if true then return nil end\n   if AFTER_THE_END[proposed.type] then\n"
       .. "      return abort((\"Run is already in", { prefect "late.crash" } },
    { "Prefect: a queue's limit is ignored", "scripts/sim/prefect/queue.lua",
-      "math.max(0, slots - busy(state, row))", "math.maxinteger", { prefect "queue.s.limit" } },
+      "math.max(0, slots - busy(state, field, row.id))", "math.maxinteger", { prefect "queue.s.limit" } },
    { "Prefect: a run starts before its time", "scripts/sim/prefect/rules.lua",
       "if left > 0 then return wait", "if false then return wait", { prefect "wait.for.its.time" } },
 
@@ -113,7 +113,7 @@ return {
    { "steps: what is not ours is changed", "bindings/lua/aci/step/run.lua", "if foreign and not options.adopt",
       "if false and not options.adopt", { "tests/unit/step_spec.lua" } },
    { "teardown: what is not ours is deleted", "bindings/lua/aci/thing/arm.lua",
-      'if foreign then return false, foreign .. ": it stays" end', "", { "tests/unit/thing_spec.lua" } },
+      'return foreign and foreign .. ": it stays" or nil', "return nil", { "tests/unit/thing_spec.lua" } },
    { "worker: the group is left behind", "bindings/lua/aci/worker/settling.lua",
       "   else\n      removing.later(self, held)\n", "", { "tests/unit/worker_spec.lua" } },
    { "worker: a run that is over meanwhile is claimed", "bindings/lua/aci/worker/claims.lua",
