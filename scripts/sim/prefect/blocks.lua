@@ -6,6 +6,7 @@ local refuse   = require "sim.refuse"
 local check    = require "sim.prefect.check"
 local filters  = require "sim.prefect.filters"
 local objects  = require "sim.prefect.objects"
+local related  = require "sim.prefect.related"
 local version  = require "sim.prefect.version"
 
 local STARS = "********"
@@ -22,6 +23,7 @@ end
 
 local function schema_view(state, row)
    local body, kind = row.body, block_type(state, row.parent)
+   body.fields.block_schema_references = body.fields.block_schema_references or json.object {}
    body.block_type = kind and kind.body or json.null
    return body
 end
@@ -194,6 +196,23 @@ local function views(req, rows, secrets)
    return list
 end
 
+local KINDS = { "block_documents", "block_types", "block_schemas" }
+
+local SORTS = { "NAME_DESC", "NAME_ASC", "BLOCK_TYPE_AND_NAME_ASC", default = "NAME_ASC" }
+
+-- What the system made for itself is shown only where it is asked for.
+local function matching(req, asked)
+   local wanted, found = asked.block_documents or {}, {}
+   if wanted.is_anonymous == nil then wanted.is_anonymous = { eq_ = false } end
+   for _, row in ipairs(objects.list(req.state, "block_document")) do
+      local kind = block_type(req.state, row.body.block_type_id)
+      local schema = objects.get(req.state, "block_schema", row.body.block_schema_id)
+      if filters.match(row.body, wanted) and filters.match(kind.body, asked.block_types or {})
+         and filters.match(schema.body, asked.block_schemas or {}) then found[#found + 1] = row end
+   end
+   return found
+end
+
 local function documents(prefect)
    prefect:route("POST /api/block_documents", { anonymous = true }, create_document)
    prefect:route("PATCH /api/block_documents/:id", { anonymous = true }, change_document)
@@ -214,16 +233,11 @@ local function documents(prefect)
       return 200, views(req, objects.list(req.state, "block_document", kind.id), wants_secrets(req))
    end)
    prefect:route("POST /api/block_documents/filter", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "block_documents", "block_types", "block_schemas" })
-      local wanted, found = asked.block_documents or { is_anonymous = { eq_ = false } }, {}
-      for _, row in ipairs(objects.list(req.state, "block_document")) do
-         local kind = block_type(req.state, row.body.block_type_id)
-         if filters.match(row.body, wanted) and filters.match(kind.body, asked.block_types or {}) then
-            found[#found + 1] = row
-         end
-      end
-      table.sort(found, function(a, b) return a.body.name < b.body.name end)
-      return 200, views(req, filters.page(found, asked), req:json().include_secrets == true)
+      local asked = filters.read(req, KINDS, SORTS)
+      return 200, filters.page(views(req, matching(req, asked), req:json().include_secrets == true), asked)
+   end)
+   prefect:route("POST /api/block_documents/count", { anonymous = true, write = false }, function(req)
+      return related.count(#matching(req, filters.read(req, KINDS)))
    end)
 end
 
@@ -247,6 +261,14 @@ end
 
 local function one_type(req)
    return refuse.unless(block_type(req.state, check.id(req)), 404, "detail", "Block type not found")
+end
+
+local function has_schema(state, kind, filter)
+   if not filter then return true end
+   for _, row in ipairs(objects.list(state, "block_schema", kind.id)) do
+      if filters.match(row.body, filter) then return true end
+   end
+   return false
 end
 
 local function block_types(prefect)
@@ -276,7 +298,9 @@ local function block_types(prefect)
    prefect:route("POST /api/block_types/filter", { anonymous = true, write = false }, function(req)
       local asked, found = filters.read(req, { "block_types", "block_schemas" }), {}
       for _, row in ipairs(objects.list(req.state, "block_type")) do
-         if filters.match(row.body, asked.block_types or {}) then found[#found + 1] = row.body end
+         if filters.match(row.body, asked.block_types or {}) and has_schema(req.state, row, asked.block_schemas) then
+            found[#found + 1] = row.body
+         end
       end
       table.sort(found, function(a, b) return a.name < b.name end)
       return 200, filters.page(found, asked)

@@ -13,6 +13,8 @@ local version = require "sim.prefect.version"
 
 local check = {}
 
+local LONGEST_VALUE = 5000 -- characters of a variable's value
+
 local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
 
 local function is_object(value)
@@ -69,8 +71,41 @@ end
 
 types.ids = types.array
 
+-- The names in "{{ }}" of a text, a list or an object.
+local function placeholders(value, found)
+   if type(value) == "string" then
+      for name in value:gmatch "{{%s*([%w_]+)%s*}}" do found[name] = true end
+   elseif type(value) == "table" then
+      for _, each in pairs(value) do placeholders(each, found) end
+   end
+   return found
+end
+
+--- A pool's job template: its variables are declared.
+function types.job_template(value)
+   if not is_object(value) then return "object" end
+   if next(value) == nil then return nil end
+   if not value.job_configuration or not value.variables then
+      return "value", "The `base_job_template` must contain both a `job_configuration` key and a `variables` key."
+   end
+   local missing, declared = {}, value.variables.properties or {}
+   for name in pairs(placeholders(value.job_configuration, {})) do
+      if declared[name] == nil then missing[#missing + 1] = name end
+   end
+   if #missing == 0 then return nil end
+   table.sort(missing)
+   return "value", "The variables specified in the job configuration template must be present as properties in the "
+      .. "variables schema. Your job configuration uses the following undeclared variable(s): "
+      .. table.concat(missing, " ,") .. "."
+end
+
 function types.time(value)
    if type(value) ~= "string" or not clock.parse_iso(value) then return "time", value end
+end
+
+-- A time of another class of the server's than the above: it says so in its own words.
+function types.moment(value)
+   if type(value) ~= "string" or not clock.parse_iso(value) then return "moment", value end
 end
 
 function types.name(value)
@@ -99,7 +134,14 @@ function types.variable_name(value)
 end
 
 function types.variable_value(value)
-   return version.is(2) and types.string(value) or nil
+   if version.is(2) then
+      local kind = types.string(value)
+      if not kind and #tostring(value) > LONGEST_VALUE then return "long", LONGEST_VALUE end
+      return kind
+   end
+   if #json.encode(value) > LONGEST_VALUE then
+      return "value", ("Variable value must be less than %d characters"):format(LONGEST_VALUE)
+   end
 end
 
 local function extend(loc, key)
@@ -126,7 +168,21 @@ local function check_enum(list, loc, value, values)
    for _, allowed in ipairs(values) do
       if value == allowed then return end
    end
-   faults.add(list, loc, "enum", value, listed(values), { enum_values = json.array(values) })
+   faults.add(list, loc, "enum", value, listed(values), { enum_values = json.array(table.move(values, 1, #values, 1, {})) })
+end
+
+local function check_items(list, loc, values, rule)
+   for index, value in ipairs(values) do check_enum(list, extend(loc, index - 1), value, rule.enum) end
+end
+
+-- A bound that Prefect 2's models have of a newer kind ("constrained") is told in the words of that kind.
+local function check_bounds(list, loc, value, rule)
+   local newer = rule.constrained and "constrained_" or ""
+   if rule.least and value < rule.least then faults.add(list, loc, newer .. "least", value, rule.least) end
+   if rule.above and value <= rule.above then faults.add(list, loc, newer .. "above", value, rule.above) end
+   if rule.longest and utf8.len(value) and utf8.len(value) > rule.longest then
+      faults.add(list, loc, "long", value, rule.longest)
+   end
 end
 
 local check_object
@@ -135,10 +191,11 @@ local function check_value(list, loc, value, rule)
    if rule.enum then return check_enum(list, loc, value, rule.enum) end
    if rule.fields then return check_object(list, loc, value, rule.fields, rule.open) end
    local kind, detail = types[rule.type](value)
+   if kind and rule.constrained then kind = "constrained_" .. kind end
    if kind then return faults.add(list, loc, kind, value, detail) end
    if rule.type == "ids" then check_ids(list, loc, value) end
-   if rule.least and value < rule.least then faults.add(list, loc, "least", value, rule.least) end
-   if rule.above and value <= rule.above then faults.add(list, loc, "above", value, rule.above) end
+   if rule.items then check_items(list, loc, value, rule.items) end
+   check_bounds(list, loc, value, rule)
 end
 
 local function expand(rule)
@@ -191,6 +248,9 @@ end
 
 --- True for the text of a UUID.
 check.is_id = is_uuid
+
+--- The kind of fault that a text is which is no UUID, and what it names.
+check.uuid = types.uuid
 
 --- A fault of the whole body: a check of the model, which Prefect 3 does before those of the fields.
 function check.whole(list, message, body)
@@ -258,7 +318,13 @@ function check.id(req, name)
    refuse.when(version.is(3), 404, "detail", "Not Found")
    local list = {}
    faults.add(list, json.array { "path", name or "id" }, "uuid", id)
-   faults.refuse(list)
+   faults.refuse(list, req:text() ~= "" and req:json() or nil)
+end
+
+--- One that stands in the pattern of the route itself: what is none is no route with either Prefect.
+function check.path_id(req)
+   refuse.unless(is_uuid(req.params.id), 404, "detail", "Not Found")
+   return req.params.id:lower()
 end
 
 --- Refuses the whole body.

@@ -6,7 +6,9 @@ local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local launch  = require "sim.prefect.launch"
 local objects = require "sim.prefect.objects"
+local parameters = require "sim.prefect.parameters"
 local queue   = require "sim.prefect.queue"
+local related = require "sim.prefect.related"
 local run     = require "sim.prefect.run"
 local version = require "sim.prefect.version"
 
@@ -33,7 +35,9 @@ for _, name in ipairs { "concurrency_limit", "concurrency_options", "global_conc
 end
 UPDATE.parameter_openapi_schema, UPDATE.pull_steps = "object@3", "array@3"
 
-local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
+local KINDS = { "deployments", "flows", "flow_runs", "task_runs", "work_pools", "work_pool_queues" }
+
+local SORTS = { "CREATED_DESC", "UPDATED_DESC", "NAME_ASC", "NAME_DESC", default = "NAME_ASC" }
 
 local function given(value)
    if value == json.null then return nil end
@@ -54,13 +58,14 @@ local function view(state, row)
       or "NOT_READY"
    body.work_pool_name = served and served.body.work_pool_name or json.null
    body.queue_id_ = nil
+   body.is_schedule_active = not body.paused
    return version.only(body, ONLY)
 end
 
 --- What an unset field is.
 local function defaults()
    local body = { parameters = json.object {}, job_variables = json.object {}, tags = json.array {},
-      schedules = json.array {}, paused = false, is_schedule_active = true,
+      schedules = json.array {}, paused = false,
       enforce_parameter_schema = version.is(3) }
    for _, key in ipairs { "version", "description", "schedule", "work_queue_name", "pull_steps", "path",
       "entrypoint", "parameter_openapi_schema", "manifest_path", "storage_document_id",
@@ -88,6 +93,13 @@ local function check_variables(body)
    body.job_variables, body.infra_overrides = new or old, nil
 end
 
+-- A setting of old that says the opposite of another one.
+local function check_pausing(fields)
+   local active = given(fields.is_schedule_active)
+   if given(fields.paused) == nil and active ~= nil then fields.paused = not active end
+   fields.is_schedule_active = nil
+end
+
 local function check_schedules(body)
    for _, each in ipairs(given(body.schedules) or {}) do
       refuse.when(each.active ~= false, 501, "detail", "The local cloud keeps no active schedules.")
@@ -104,6 +116,7 @@ local function set_queue(state, body, fields)
 end
 
 local function fill(state, body, fields)
+   check_pausing(fields)
    for key, value in pairs(fields) do body[key] = value end
    body.version_info = nil
    check_schedules(body)
@@ -116,8 +129,19 @@ local function with_parameters(body)
    if version.is(3) and body.parameters == nil then body.parameters = json.object {} end
 end
 
+-- The parameters that a deployment has of its own need not be all, but what they are they must be.
+local function check_parameters(body, faults)
+   local enforce = body.enforce_parameter_schema
+   if enforce == nil then enforce = version.is(3) end
+   local fault = #faults == 0 and enforce and parameters.fault(body.parameter_openapi_schema,
+      given(body.parameters) or {}, {})
+   if not fault then return end
+   if version.is(3) then return check.whole(faults, fault, body) end
+   check.add(faults, "parameters", "value", body.parameters, fault)
+end
+
 local function upsert(req)
-   local fields, state = check.body(req, CREATE, nil, with_parameters), req.state
+   local fields, state = check.body(req, CREATE, check_parameters, with_parameters), req.state
    check_variables(fields)
    refuse.unless(objects.get(state, "flow", fields.flow_id), 409, "detail", "Data integrity conflict. This "
       .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
@@ -141,11 +165,32 @@ local function one(req)
       "Deployment not found")
 end
 
+local UPDATE_REFUSED = "Error updating deployment: "
+
+local function check_change(state, row, fields)
+   local pool = given(fields.work_pool_name)
+   refuse.when(pool and not objects.find(state, "pool", pool), 500, "exception", "Internal Server Error")
+   local enforce = given(fields.enforce_parameter_schema)
+   if enforce == nil then enforce = row.body.enforce_parameter_schema end
+   local schema = given(row.body.parameter_openapi_schema)
+   refuse.when(enforce and not schema, 409, "detail", UPDATE_REFUSED .. "Cannot update parameters because parameter "
+      .. "schema enforcement is enabled and the deployment does not have a valid parameter schema.")
+   local fault = enforce and parameters.fault(schema, given(fields.parameters) or row.body.parameters,
+      { nullable = true })
+   refuse.when(fault, 409, "detail", UPDATE_REFUSED .. tostring(fault))
+   for _, name in ipairs { "storage_document_id", "infrastructure_document_id" } do
+      local id = given(fields[name])
+      refuse.when(id and not objects.get(state, "block_document", id), 409, "detail", "Data integrity conflict. "
+         .. "This usually means a unique or foreign key constraint was violated. See server logs for details.")
+   end
+end
+
 local function change(req)
    local fields = check.body(req, UPDATE)
    local row = refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
       "Deployment not found.")
    check_variables(fields)
+   check_change(req.state, row, fields)
    fill(req.state, row.body, fields)
    objects.save(req.state, row)
    return 204
@@ -160,23 +205,41 @@ end
 local function matching(req, asked)
    local found = {}
    for _, row in ipairs(objects.list(req.state, "deployment")) do
-      local flow = objects.get(req.state, "flow", row.body.flow_id)
+      local queue_id = row.body.queue_id_
       local body = view(req.state, row)
-      if filters.match(body, asked.deployments or {}) and filters.match(flow.body, asked.flows or {})
-         and filters.match({ name = body.work_pool_name }, asked.work_pools or {}) then
-         found[#found + 1] = body
-      end
+      if related.deployment(req.state, body, asked, queue_id) then found[#found + 1] = body end
    end
    return found
 end
 
 local function pause(value)
    return function(req)
+      check.path_id(req)
       local row = one(req)
-      row.body.paused, row.body.is_schedule_active = value, not value
+      row.body.paused = value
       objects.save(req.state, row)
       return 200, "null", { ["content-type"] = "application/json" }
    end
+end
+
+-- Its runs that have not begun go with it.
+local function delete(req)
+   local row, state = one(req), req.state
+   for _, each in ipairs(objects.in_state(state, "flow_run", "SCHEDULED")) do
+      if each.body.deployment_id == row.id then
+         objects.delete_under(state, "flow_run_state", each.id)
+         objects.delete(state, "flow_run", each.id)
+      end
+   end
+   objects.delete(state, "deployment", row.id)
+   return 204
+end
+
+-- The local cloud keeps no active schedules, but it can say so.
+local function schedules(req)
+   local row = refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
+      "Deployment not found.")
+   return 200, json.array(row.body.schedules)
 end
 
 return function(prefect)
@@ -186,20 +249,18 @@ return function(prefect)
       return 200, view(req.state, one(req))
    end)
    prefect:route("PATCH /api/deployments/:id", { anonymous = true }, change)
-   prefect:route("DELETE /api/deployments/:id", { anonymous = true }, function(req)
-      objects.delete(req.state, "deployment", one(req).id)
-      return 204
-   end)
+   prefect:route("DELETE /api/deployments/:id", { anonymous = true }, delete)
    prefect:route("POST /api/deployments/:id/pause_deployment", { anonymous = true }, pause(true))
    prefect:route("POST /api/deployments/:id/resume_deployment", { anonymous = true }, pause(false))
+   prefect:route("POST /api/deployments/:id/set_schedule_inactive", { anonymous = true, only = 2 }, pause(true))
+   prefect:route("POST /api/deployments/:id/set_schedule_active", { anonymous = true, only = 2 }, pause(false))
+   prefect:route("GET /api/deployments/:id/schedules", { anonymous = true }, schedules)
    prefect:route("POST /api/deployments/filter", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "deployments", "flows", "flow_runs", "task_runs", "work_pools",
-         "work_pool_queues" }, SORTS)
+      local asked = filters.read(req, KINDS, SORTS)
       return 200, filters.page(matching(req, asked), asked)
    end)
    prefect:route("POST /api/deployments/count", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "deployments", "flows" })
-      return 200, tostring(#matching(req, asked)), { ["content-type"] = "application/json" }
+      return related.count(#matching(req, filters.read(req, KINDS)))
    end)
    prefect:route("POST /api/deployments/:id/create_flow_run", { anonymous = true }, function(req)
       return launch.from_deployment(req, one(req))

@@ -33,6 +33,8 @@ local KINDS = {
       "Input should be an instance of Sequence" },
    time = { "value_error.datetime", "invalid datetime format", "value_error",
       "Value error, Unable to parse string [%s]" },
+   moment = { "value_error.parser", "Unable to parse string [%s]", "value_error",
+      "Value error, Unable to parse string [%s]" },
    invalid_name = { "value_error.invalidname", "Name '%s' contains an invalid character. Must not contain any of: "
       .. "['/', '%%', '&', '>', '<'].", "string_pattern_mismatch", "String should match pattern '^[^/%%&><]+$'" },
    null = { "type_error.none.not_allowed", "none is not an allowed value" },
@@ -43,28 +45,44 @@ local KINDS = {
    above = { "value_error.number.not_gt", "ensure this value is greater than %s", "greater_than",
       "Input should be greater than %s" },
    value = { "value_error", "%s", "value_error", "Value error, %s" },
+   long = { "value_error.any_str.max_length", "ensure this value has at most %s characters", "too_long",
+      "Value should have at most %s items after validation, not %s" },
 }
+
+-- Numbers of Prefect 2 that its newer models check: the same words as Prefect 3's, in a frame of their own.
+for name, word in pairs { least = "greater_than_equal", above = "greater_than", integer = "int_parsing",
+   integer_type = "int_type" } do
+   local of = KINDS[name]
+   KINDS["constrained_" .. name] = { "value_error.validation", "1 validation error for constrained-int\n  "
+      .. of[4] .. " [type=" .. word .. "]", of[3], of[4] }
+end
 
 -- What Prefect 3 says beside the message.
 local CONTEXTS = {
    uuid = function(detail) return { error = detail } end,
    time = function() return { error = json.object {} } end,
+   moment = function() return { error = json.object {} } end,
    value = function() return { error = json.object {} } end,
    invalid_name = function() return { pattern = "^[^/%&><]+$" } end,
    enum = function(detail) return { expected = detail } end,
    sequence = function() return { class = "Sequence" } end,
    least = function(detail) return { ge = detail } end,
    above = function(detail) return { gt = detail } end,
+   long = function(detail, input)
+      return { field_type = "Value", max_length = detail, actual_length = utf8.len(input) }
+   end,
 }
+CONTEXTS.constrained_least, CONTEXTS.constrained_above = CONTEXTS.least, CONTEXTS.above
 
 -- And Prefect 2.
 local OLD_CONTEXTS = {
    least = function(detail) return { limit_value = detail } end,
    above = function(detail) return { limit_value = detail } end,
+   long = function(detail) return { limit_value = detail } end,
 }
 
-local function render(text, detail)
-   return (text:format(tostring(detail)))
+local function render(text, detail, input)
+   return (text:format(tostring(detail), type(input) == "string" and utf8.len(input) or ""))
 end
 
 --- Adds a fault.
@@ -76,8 +94,8 @@ end
 function faults.add(list, loc, kind, input, detail, context)
    local words, three = KINDS[kind], version.is(3)
    local with = (three and CONTEXTS or OLD_CONTEXTS)[kind]
-   local fault = { loc = loc, type = words[three and 3 or 1], msg = render(words[three and 4 or 2], detail),
-      ctx = with and with(detail) or not three and context or nil }
+   local fault = { loc = loc, type = words[three and 3 or 1], msg = render(words[three and 4 or 2], detail, input),
+      ctx = with and with(detail, input) or not three and context or nil }
    if three then fault.input = input == nil and json.null or input end
    list[#list + 1] = fault
 end

@@ -4,9 +4,12 @@ local refuse  = require "sim.refuse"
 local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
+local related = require "sim.prefect.related"
 local version = require "sim.prefect.version"
 
-local SORTS = { "NAME_ASC", "NAME_DESC", "CREATED_DESC", "UPDATED_DESC" }
+local KINDS = { "flows", "deployments", "flow_runs", "task_runs", "work_pools" }
+
+local SORTS = { "CREATED_DESC", "UPDATED_DESC", "NAME_ASC", "NAME_DESC", default = "NAME_ASC" }
 
 local function one(req)
    return refuse.unless(objects.get(req.state, "flow", check.id(req)), 404, "detail", "Flow not found")
@@ -32,21 +35,10 @@ local function delete(req)
    return 204
 end
 
---- True when one of a flow's deployments meets the filter.
-local function has_deployment(state, flow, filter)
-   if not filter then return true end
-   for _, row in ipairs(objects.list(state, "deployment", flow.id)) do
-      if filters.match(row.body, filter) then return true end
-   end
-   return false
-end
-
 local function matching(req, asked)
    local found = {}
    for _, row in ipairs(objects.list(req.state, "flow")) do
-      if filters.match(row.body, asked.flows or {}) and has_deployment(req.state, row, asked.deployments) then
-         found[#found + 1] = row.body
-      end
+      if related.flow(req.state, row.body, asked) then found[#found + 1] = row.body end
    end
    return found
 end
@@ -66,11 +58,10 @@ return function(prefect)
    end)
    prefect:route("DELETE /api/flows/:id", { anonymous = true }, delete)
    prefect:route("POST /api/flows/filter", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "flows", "deployments", "flow_runs", "work_pools" }, SORTS)
+      local asked = filters.read(req, KINDS, SORTS)
       return 200, filters.page(matching(req, asked), asked)
    end)
    prefect:route("POST /api/flows/count", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "flows", "deployments" })
-      return 200, tostring(#matching(req, asked)), { ["content-type"] = "application/json" }
+      return related.count(#matching(req, filters.read(req, KINDS)))
    end)
 end

@@ -3,6 +3,7 @@ local json    = require "aci.json"
 local refuse  = require "sim.refuse"
 local check   = require "sim.prefect.check"
 local objects = require "sim.prefect.objects"
+local parameters = require "sim.prefect.parameters"
 local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
 local version = require "sim.prefect.version"
@@ -54,42 +55,22 @@ local function merge(a, b)
    return out
 end
 
-local TYPE_TESTS = {
-   integer = function(v) return math.type(v) == "integer" end,
-   number = function(v) return type(v) == "number" end,
-   string = function(v) return type(v) == "string" end,
-   boolean = function(v) return type(v) == "boolean" end,
-   array = function(v) return type(v) == "table" and json.is_array(v) end,
-   object = function(v) return type(v) == "table" and not json.is_array(v) end,
-}
-
-local function invalid(reason)
-   refuse(409, "detail", "Error creating flow run: Validation failed. Failure reason: " .. reason)
+local function is_keyed(fields)
+   return given(fields.idempotency_key) ~= nil and fields.idempotency_key ~= ""
 end
 
---- Required parameters and their types; the rest of JSON Schema is not checked here.
-local function check_parameters(schema, parameters)
-   for _, name in ipairs(schema.required or {}) do
-      if parameters[name] == nil then invalid(("'%s' is a required property"):format(name)) end
-   end
-   for name, property in pairs(schema.properties or {}) do
-      local test, value = TYPE_TESTS[property.type], parameters[name]
-      if test and value ~= nil and not test(value) then
-         invalid(("%s is not of type '%s'"):format(
-            type(value) == "string" and "'" .. value .. "'" or json.encode(value), property.type))
-      end
-   end
-end
-
-local function repeated(state, flow_id, key)
-   if not given(key) then return nil end
+local function repeated(state, flow_id, fields)
+   if not is_keyed(fields) then return nil end
    for _, row in ipairs(objects.list(state, "flow_run", flow_id)) do
-      if row.body.idempotency_key == key then return row end
+      if row.body.idempotency_key == fields.idempotency_key then return row end
    end
 end
 
 local function add(state, body, first)
-   body.name = given(body.name) or run.random_name()
+   local parent = given(body.parent_task_run_id)
+   refuse.when(parent and not objects.get(state, "task_run", parent), 409, "detail", "Data integrity conflict. This "
+      .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
+   body.name = run.named(body.name)
    local row = objects.add(state, { kind = "flow_run", parent = body.flow_id, body = body })
    run.enter(row, run.state(first, { flow_run_id = row.id }))
    return run.save(state, row)
@@ -124,21 +105,20 @@ end
 --- `POST /deployments/{id}/create_flow_run`
 function launch.from_deployment(req, deployment)
    local fields, state, of = check.body(req, FROM_DEPLOYMENT), req.state, deployment.body
-   local parameters = merge(of.parameters, fields.parameters)
+   local values = merge(of.parameters, fields.parameters)
    local enforce = given(fields.enforce_parameter_schema)
    if enforce == nil then enforce = of.enforce_parameter_schema end
-   if enforce and given(of.parameter_openapi_schema) then
-      check_parameters(of.parameter_openapi_schema, parameters)
-   end
-   local there = repeated(state, of.flow_id, fields.idempotency_key)
+   local fault = enforce and parameters.fault(of.parameter_openapi_schema, values, { required = true, nullable = true })
+   refuse.when(fault, 409, "detail", "Error creating flow run: " .. tostring(fault))
+   local there = repeated(state, of.flow_id, fields)
    if there then return 200, run.view(state, there) end
    local body = new_body(fields)
    body.flow_id, body.deployment_id, body.deployment_version = of.flow_id, deployment.id, of.version
-   body.parameters, body.tags = parameters, union(of.tags, given(fields.tags))
+   body.parameters, body.tags = values, union(of.tags, given(fields.tags))
    body.labels = run.labels({ ["prefect.flow.id"] = of.flow_id, ["prefect.deployment.id"] = deployment.id },
       fields.labels)
    -- Prefect 2's insert by key leaves out what was not said
-   if version.is(2) and given(fields.idempotency_key) then body.job_variables = fields.job_variables or json.null end
+   if version.is(2) and is_keyed(fields) then body.job_variables = fields.job_variables or json.null end
    set_queue(state, body, deployment, fields.work_queue_name)
    return 201, run.view(state, add(state, body, given(fields.state) or { type = "SCHEDULED" }))
 end
@@ -148,7 +128,7 @@ function launch.of_flow(req)
    local fields, state = check.body(req, OF_FLOW), req.state
    refuse.unless(objects.get(state, "flow", fields.flow_id), 409, "detail", "Data integrity conflict. This "
       .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
-   local there = repeated(state, fields.flow_id, fields.idempotency_key)
+   local there = repeated(state, fields.flow_id, fields)
    if there then return 200, run.view(state, there) end
    local body = new_body(fields)
    body.flow_id, body.deployment_id = fields.flow_id, fields.deployment_id or json.null

@@ -9,7 +9,7 @@ local run     = require "sim.prefect.run"
 local ENTRY = { name = "string!", level = "integer!", message = "string!", timestamp = "time!",
    flow_run_id = "uuid", task_run_id = "uuid" }
 
-local SORTS = { "TIMESTAMP_ASC", "TIMESTAMP_DESC" }
+local SORTS = { "TIMESTAMP_ASC", "TIMESTAMP_DESC", default = "TIMESTAMP_ASC" }
 
 local function write(req)
    for _, entry in ipairs(check.list(req, ENTRY, "sequence")) do

@@ -68,7 +68,7 @@ end
 function objects.save(state, row)
    row.body.updated = objects.time()
    state.db:run(sql "UPDATE OBJECTS SET name = ?, state = ?, at = ?, body = ?, private = ? WHERE id = ?",
-      value(row.body.name), value(row.body.state_type), row.at, json.encode(row.body),
+      value(row.body.name) or row.name, value(row.body.state_type), row.at, json.encode(row.body),
       row.private and json.encode(json.object(row.private)), row.id)
    return row
 end

@@ -6,18 +6,19 @@ local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
 local queue   = require "sim.prefect.queue"
+local related = require "sim.prefect.related"
 local run     = require "sim.prefect.run"
 local workers = require "sim.prefect.workers"
 local version = require "sim.prefect.version"
 
-local LIMIT, PRIORITY = { type = "integer", least = 0 }, { type = "integer", above = 0 }
+local LIMIT, PRIORITY = queue.LIMIT, queue.PRIORITY
 
-local POOL = { name = "name!", type = "string", base_job_template = "object", description = "string",
+local POOL = { name = "name!", type = "string", base_job_template = "job_template", description = "string",
    is_paused = "boolean", concurrency_limit = LIMIT, storage_configuration = "object@3" }
 local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = PRIORITY,
    concurrency_limit = LIMIT, filter = "object" }
 
-local QUEUE_UPDATE = { name = "name" }
+local QUEUE_UPDATE = { name = "string" }
 for name, rule in pairs(QUEUE) do QUEUE_UPDATE[name] = QUEUE_UPDATE[name] or rule end
 
 -- The status follows what is said of the pausing; else it waits for who serves the pool.
@@ -33,8 +34,13 @@ local function pool_view(row, state)
    return body
 end
 
+local function pool_of(req)
+   return queue.pool(req.state, req.params.pool)
+end
+
 local function change(row, req, fields)
    local body = check.body(req, fields)
+   if run.given(body.priority) then queue.place(req.state, pool_of(req), row, body.priority) end
    for key, value in pairs(body) do row.body[key] = value end
    objects.save(req.state, row)
    return 204
@@ -50,16 +56,26 @@ local function create_pool(req)
    return 201, pool_view(queue.add_pool(req.state, body), req.state)
 end
 
-local function find_pools(req)
-   local asked, found = filters.read(req, { "work_pools" }), {}
+local function matching(req, asked)
+   local found = {}
    for _, row in ipairs(objects.list(req.state, "pool")) do
       if filters.match(row.body, asked.work_pools or {}) then found[#found + 1] = pool_view(row, req.state) end
    end
-   return 200, filters.page(found, asked)
+   filters.sort(found, "NAME_ASC")
+   return found
 end
 
-local function pool_of(req)
-   return queue.pool(req.state, req.params.pool)
+local function find_pools(req)
+   local asked = filters.read(req, { "work_pools" })
+   return 200, filters.page(matching(req, asked), asked)
+end
+
+local function find_queues(req)
+   local asked, found = filters.read(req, { "work_queues" }), {}
+   for _, row in ipairs(queue.by_priority(req.state, pool_of(req))) do
+      if filters.match(row.body, asked.work_queues or {}) then found[#found + 1] = queue.view(row, req.state) end
+   end
+   return 200, filters.page(found, asked)
 end
 
 local function queue_of(req, pool, name)
@@ -111,18 +127,14 @@ return function(prefect)
    end)
    prefect:route("PATCH /api/work_pools/:pool", { anonymous = true }, function(req)
       return change(pool_of(req), req, { description = "string", is_paused = "boolean",
-         base_job_template = "object", concurrency_limit = LIMIT, storage_configuration = "object@3" })
+         base_job_template = "job_template", concurrency_limit = LIMIT, storage_configuration = "object@3" })
    end)
    prefect:route("DELETE /api/work_pools/:pool", { anonymous = true }, delete_pool)
    prefect:route("POST /api/work_pools/:pool/queues", { anonymous = true }, create_queue)
-   prefect:route("POST /api/work_pools/:pool/queues/filter", { anonymous = true, write = false },
-      function(req)
-         local list = json.array {}
-         for _, row in ipairs(objects.list(req.state, "queue", pool_of(req).id)) do
-            list[#list + 1] = queue.view(row, req.state)
-         end
-         return 200, list
-      end)
+   prefect:route("POST /api/work_pools/:pool/queues/filter", { anonymous = true, write = false }, find_queues)
+   prefect:route("POST /api/work_pools/count", { anonymous = true, write = false }, function(req)
+      return related.count(#matching(req, filters.read(req, { "work_pools" })))
+   end)
    prefect:route("GET /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
       return 200, queue.view(one_queue(req), req.state)
    end)
@@ -130,8 +142,7 @@ return function(prefect)
       return change(one_queue(req), req, QUEUE_UPDATE)
    end)
    prefect:route("DELETE /api/work_pools/:pool/queues/:name", { anonymous = true }, function(req)
-      objects.delete(req.state, "queue", one_queue(req).id)
-      return 204
+      return queue.delete(req.state, one_queue(req))
    end)
    prefect:route("POST /api/work_pools/:pool/get_scheduled_flow_runs", { anonymous = true, write = false },
       scheduled)

@@ -7,6 +7,10 @@ local version = require "sim.prefect.version"
 
 local queue = { AGENT_POOL = "default-agent-pool", READY_FOR = 60 }
 
+--- What a limit and a priority in a request may be.
+queue.LIMIT = { type = "integer", least = 0, constrained = true }
+queue.PRIORITY = { type = "integer", above = 0, constrained = true }
+
 local function by_priority(state, pool)
    local rows = objects.list(state, "queue", pool.id)
    table.sort(rows, function(a, b) return a.body.priority < b.body.priority end)
@@ -23,14 +27,22 @@ local function free_priority(state, pool)
 end
 
 -- Moves the queues from a priority on down, as far as it needs to give that place away.
-local function make_room(state, pool, place)
+local function make_room(state, pool, place, moved)
    for _, row in ipairs(by_priority(state, pool)) do
-      if row.body.priority == place then
+      if row.body.priority == place and row.id ~= moved then
          row.body.priority, place = place + 1, place + 1
          objects.save(state, row)
       end
    end
 end
+
+--- Gives a queue of a pool another place. The row is not saved.
+function queue.place(state, pool, row, priority)
+   make_room(state, pool, priority, row.id)
+   row.body.priority = priority
+end
+
+queue.by_priority = by_priority
 
 --- Adds a queue to a pool. @param fields `name`, and optionally description, priority, ...
 function queue.add(state, pool, fields)
@@ -40,6 +52,14 @@ function queue.add(state, pool, fields)
       priority = fields.priority or free_priority(state, pool), last_polled = json.null,
       work_pool_id = pool.id, work_pool_name = pool.body.name, active_slots = version.pick(nil, json.null) }
    return objects.add(state, { kind = "queue", parent = pool.id, body = body })
+end
+
+--- Deletes one; not the one that its pool cannot be without.
+function queue.delete(state, row)
+   local pool = objects.get(state, "pool", row.parent)
+   refuse.when(pool and pool.body.default_queue_id == row.id, 500, "exception", "Internal Server Error")
+   objects.delete(state, "queue", row.id)
+   return 204
 end
 
 local function storage(said)

@@ -9,10 +9,10 @@ local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
 local version = require "sim.prefect.version"
 
-local CREATE = { name = "name!", description = "string", is_paused = "boolean", priority = "integer",
-   concurrency_limit = "integer", filter = "object" }
-local UPDATE = { name = "name", description = "string", is_paused = "boolean", priority = "integer",
-   concurrency_limit = "integer", last_polled = "time", filter = "object" }
+local CREATE = { name = "name!", description = "string", is_paused = "boolean", priority = queue.PRIORITY,
+   concurrency_limit = queue.LIMIT, filter = "object" }
+local UPDATE = { name = "string", description = "string", is_paused = "boolean", priority = queue.PRIORITY,
+   concurrency_limit = queue.LIMIT, last_polled = "time", filter = "object" }
 
 local function by_name(req)
    local pool = objects.find(req.state, "pool", queue.AGENT_POOL)
@@ -20,10 +20,10 @@ local function by_name(req)
    return 200, queue.view(refuse.unless(row, 404, "detail", "work queue not found"), req.state)
 end
 
-local function one(req)
+local function one(req, words)
    local id = check.id(req)
    return refuse.unless(objects.get(req.state, "queue", id), 404, "exception",
-      ("Work queue with id %s not found."):format(id))
+      (words or "Work queue with id %s not found."):format(id))
 end
 
 -- The routes have words of their own for a queue that is none, one of them not what was meant.
@@ -63,7 +63,7 @@ local function get_runs(req)
 end
 
 local function status(req)
-   local row, late = one(req), 0
+   local row, late = one(req, "Work queue with id %s not found"), 0
    for _, each in ipairs(objects.list(req.state, "flow_run")) do
       if each.body.work_queue_id == row.id and each.body.state_name == "Late" then late = late + 1 end
    end
@@ -88,8 +88,7 @@ return function(prefect)
    end)
    prefect:route("PATCH /api/work_queues/:id", { anonymous = true }, change)
    prefect:route("DELETE /api/work_queues/:id", { anonymous = true }, function(req)
-      objects.delete(req.state, "queue", named(req).id)
-      return 204
+      return queue.delete(req.state, named(req))
    end)
    -- marks the queue as polled, but changes nothing that anybody set up
    prefect:route("POST /api/work_queues/:id/get_runs", { anonymous = true, write = false }, get_runs)

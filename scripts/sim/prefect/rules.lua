@@ -55,10 +55,44 @@ local function over(body, proposed)
    end
 end
 
+local function listed(list, wanted)
+   for _, each in ipairs(list) do
+      if each == wanted then return true end
+   end
+   return false
+end
+
+--- A pause has a key, so that the flow that runs through it again does not stop there again.
 local function pausing(body, proposed)
-   if proposed.type == "PAUSED" and body.state_type ~= "RUNNING" then
-      return reject(("Cannot %s flows that are not currently running."):format(
-         proposed.name == "Suspended" and "suspend" or "pause"))
+   if proposed.type ~= "PAUSED" then return nil end
+   local verb, details = proposed.name == "Suspended" and "suspend" or "pause", given(proposed.state_details) or {}
+   if body.state_type ~= "RUNNING" then
+      return reject(("Cannot %s flows that are not currently running."):format(verb))
+   elseif listed(body.empirical_policy.pause_keys, given(details.pause_key)) then
+      return reject(("This %s has already fired."):format(verb))
+   elseif details.pause_reschedule == true and given(body.parent_task_run_id) then
+      return abort(("Cannot %s subflows."):format(verb))
+   elseif details.pause_reschedule == true and not given(body.deployment_id) then
+      return abort(("Cannot %s flows without a deployment."):format(verb))
+   end
+end
+
+local LEAVES_PAUSE = { RUNNING = true, SCHEDULED = true, COMPLETED = true, FAILED = true, CANCELLED = true,
+   CRASHED = true }
+
+--- A paused run goes on, ends, or was paused for too long.
+local function resuming(body, proposed)
+   if body.state_type ~= "PAUSED" then return nil end
+   local cancels = version.is(3) and proposed.type == "CANCELLING"
+   if not LEAVES_PAUSE[proposed.type] and not cancels then
+      return reject(("This run cannot transition to the StateType.%s state from the StateType.PAUSED state.")
+         :format(proposed.type))
+   end
+   local ends = given(body.state.state_details.pause_timeout)
+   if ends and clock.parse_iso(ends) < clock.now() and not cancels then
+      local called = given(proposed.name) or run.name_of(proposed.type)
+      return reject("The flow run pause has timed out and can no longer resume.", { type = "FAILED",
+         message = ("The flow was %s and never resumed."):format(called:lower()) })
    end
 end
 
@@ -112,7 +146,7 @@ local function retry(body, proposed)
       state_details = { scheduled_time = objects.time(clock.now() + delay) } })
 end
 
-local FLOW_RULES = { seen_before, over, cancelling, nothing_to_cancel, pausing, claimed, too_early, retry }
+local FLOW_RULES = { seen_before, over, cancelling, nothing_to_cancel, pausing, resuming, claimed, too_early, retry }
 
 --- What becomes of a flow run's proposed state.
 -- @return `{ status, details, state = what to enter instead }`
@@ -126,7 +160,8 @@ function rules.flow(body, proposed)
       proposed.state_details = given(proposed.state_details) or {}
       proposed.state_details.scheduled_time = body.state.state_details.scheduled_time
    end
-   return { status = "ACCEPT", details = { type = "accept_details" } }
+   return { status = "ACCEPT", details = { type = "accept_details" }, resumes = body.state_type == "PAUSED",
+      pauses = proposed.type == "PAUSED" }
 end
 
 local function task_over(body, proposed)

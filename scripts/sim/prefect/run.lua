@@ -43,10 +43,6 @@ local function pick(list)
    return list[crypto.random(1):byte() % #list + 1]
 end
 
---- A name nobody chose.
-function run.random_name()
-   return pick(ADJECTIVES) .. "-" .. pick(ANIMALS)
-end
 
 local function given(value)
    if value == json.null then return nil end
@@ -54,6 +50,17 @@ local function given(value)
 end
 
 run.given = given
+
+--- The name that was said; where none was, one that nobody chose.
+function run.named(name)
+   if given(name) and name ~= "" then return name end
+   return pick(ADJECTIVES) .. "-" .. pick(ANIMALS)
+end
+
+--- What a state of a type is called unless it is said.
+function run.name_of(state_type)
+   return NAMES[state_type]
+end
 
 --- Labels as Prefect 3 has them: its own, over them those that were said. Prefect 2 has none.
 function run.labels(own, said)
@@ -79,8 +86,10 @@ function run.state(fields, owner)
    for name, value in pairs(given(fields.state_details) or {}) do
       if details[name] ~= nil then details[name] = value end
    end
-   local at = given(details.scheduled_time)
-   details.scheduled_time = at and objects.time(clock.parse_iso(at)) or json.null
+   for _, name in ipairs { "scheduled_time", "pause_timeout", "cache_expiration" } do
+      local at = given(details[name])
+      details[name] = at and objects.time(clock.parse_iso(at)) or json.null
+   end
    details.flow_run_id = owner.flow_run_id or json.null
    details.task_run_id = owner.task_run_id or json.null
    if fields.type == "SCHEDULED" and not given(details.scheduled_time) then
@@ -105,8 +114,10 @@ end
 
 local function times(body, state, old)
    local final, was_final = TERMINAL[state.type], old and TERMINAL[old.type]
-   if final and not was_final then body.end_time = state.timestamp end
    if was_final and not final then body.end_time = json.null end
+   -- what ends without having begun: Prefect 3 says that it began then, Prefect 2 that it has no end
+   if final and version.is(3) and not given(body.start_time) then body.start_time = state.timestamp end
+   if final and given(body.start_time) and not given(body.end_time) then body.end_time = state.timestamp end
    local scheduled = given(state.state_details.scheduled_time)
    body.next_scheduled_start_time = state.type == "SCHEDULED" and scheduled or json.null
    if not given(body.expected_start_time) then body.expected_start_time = scheduled or state.timestamp end
@@ -116,10 +127,13 @@ end
 function run.enter(row, state)
    local body = row.body
    local old = leave(body, seconds(state.timestamp))
+   local policy = given(body.empirical_policy) or {}
    if state.type == "RUNNING" then
-      body.run_count = body.run_count + 1
+      -- a run that was paused goes on: it is not another try
+      if not policy.resuming then body.run_count = body.run_count + 1 end
       if not given(body.start_time) then body.start_time = state.timestamp end
    end
+   if policy.resuming and (state.type == "RUNNING" or TERMINAL[state.type]) then policy.resuming = false end
    times(body, state, old)
    body.state, body.state_id, body.state_type, body.state_name = state, state.id, state.type, state.name
    row.at = seconds(given(body.next_scheduled_start_time) or body.expected_start_time)

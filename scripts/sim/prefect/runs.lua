@@ -5,6 +5,7 @@ local check       = require "sim.prefect.check"
 local filters     = require "sim.prefect.filters"
 local launch      = require "sim.prefect.launch"
 local objects     = require "sim.prefect.objects"
+local related     = require "sim.prefect.related"
 local orchestrate = require "sim.prefect.orchestrate"
 local rules       = require "sim.prefect.rules"
 local run         = require "sim.prefect.run"
@@ -13,7 +14,8 @@ local UPDATE = { name = "string", flow_version = "string", parameters = "object"
    empirical_policy = { fields = launch.POLICY }, infrastructure_pid = "string", job_variables = "object" }
 
 local SORTS = { "ID_DESC", "START_TIME_ASC", "START_TIME_DESC", "EXPECTED_START_TIME_ASC",
-   "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC", "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC" }
+   "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC", "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC",
+   default = "ID_DESC" }
 
 local KINDS = { "flow_runs", "flows", "deployments", "task_runs", "work_pools", "work_pool_queues" }
 
@@ -24,6 +26,9 @@ end
 
 local function change(req)
    local body, row = check.body(req, UPDATE), one(req)
+   refuse.when(run.given(body.job_variables) and row.body.state_type ~= "SCHEDULED", 400, "detail",
+      ("Job variables for a flow run in state %s cannot be updated"):format(row.body.state_type))
+   if body.name ~= nil then body.name = run.named(body.name) end
    for key, value in pairs(body) do row.body[key] = value end
    if body.empirical_policy then row.body.empirical_policy = launch.policy(body.empirical_policy) end
    objects.save(req.state, row)
@@ -45,6 +50,20 @@ local function set_state(req)
    return orchestrate(req, row, { flow_run_id = row.id }, rules.flow)
 end
 
+--- A paused run goes on, at once or (suspended) when it is next picked up.
+local function resume(req)
+   check.body(req, { run_input = "object" })
+   local row = refuse.unless(objects.get(req.state, "flow_run", check.id(req)), 500, "exception",
+      "Internal Server Error")
+   if row.body.state_type ~= "PAUSED" then
+      return 200, { state = json.null, status = "ABORT", details = { type = "abort_details",
+         reason = "Cannot resume a flow run that is not paused." } }
+   end
+   local suspended = row.body.state.state_details.pause_reschedule
+   return orchestrate.enter(req, row, { flow_run_id = row.id }, rules.flow, suspended
+      and { type = "SCHEDULED", name = "Resuming" } or { type = "RUNNING" })
+end
+
 local function delete(req)
    local row = one(req)
    for _, each in ipairs(objects.list(req.state, "task_run", row.id)) do
@@ -57,25 +76,11 @@ local function delete(req)
    return 204
 end
 
-local function meets(state, kind, id, filter)
-   if not filter then return true end
-   local row = objects.get(state, kind, run.given(id))
-   return row ~= nil and filters.match(row.body, filter)
-end
-
-local function wanted(state, body, asked)
-   return filters.match(body, asked.flow_runs or {})
-      and meets(state, "flow", body.flow_id, asked.flows)
-      and meets(state, "deployment", body.deployment_id, asked.deployments)
-      and meets(state, "queue", body.work_queue_id, asked.work_pool_queues)
-      and meets(state, "pool", body.work_pool_id, asked.work_pools)
-end
-
 local function matching(req, asked)
    local found = {}
    for _, row in ipairs(objects.list(req.state, "flow_run")) do
       local body = run.view(req.state, row)
-      if wanted(req.state, body, asked) then found[#found + 1] = body end
+      if related.flow_run(req.state, body, asked) then found[#found + 1] = body end
    end
    return found
 end
@@ -89,12 +94,12 @@ return function(prefect)
    prefect:route("PATCH /api/flow_runs/:id/labels", { anonymous = true, only = 3 }, label)
    prefect:route("DELETE /api/flow_runs/:id", { anonymous = true }, delete)
    prefect:route("POST /api/flow_runs/:id/set_state", { anonymous = true }, set_state)
+   prefect:route("POST /api/flow_runs/:id/resume", { anonymous = true }, resume)
    prefect:route("POST /api/flow_runs/filter", { anonymous = true, write = false }, function(req)
       local asked = filters.read(req, KINDS, SORTS)
       return 200, filters.page(matching(req, asked), asked)
    end)
    prefect:route("POST /api/flow_runs/count", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, KINDS)
-      return 200, json.encode(#matching(req, asked)), { ["content-type"] = "application/json" }
+      return related.count(#matching(req, filters.read(req, KINDS)))
    end)
 end

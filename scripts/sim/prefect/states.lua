@@ -14,7 +14,9 @@ local function asked_for(req, name)
    local id = req.query[name]
    if check.is_id(id) then return id end
    local list = {}
-   faults.add(list, json.array { "query", name }, id and "uuid" or "missing", id)
+   local kind, detail = "missing", nil
+   if id then kind, detail = check.uuid(id) end
+   faults.add(list, json.array { "query", name }, kind, id, detail)
    faults.refuse(list)
 end
 

@@ -34,7 +34,7 @@ function taskrun.body(fields, flow_run)
    local body = run.blank("state state_id state_type state_name cache_key cache_expiration task_version "
       .. "expected_start_time next_scheduled_start_time start_time end_time flow_run_id")
    for name, value in pairs(fields) do body[name] = value end
-   body.name, body.dynamic_key = given(fields.name) or run.random_name(), tostring(fields.dynamic_key)
+   body.name, body.dynamic_key = run.named(fields.name), tostring(fields.dynamic_key)
    body.tags, body.task_inputs = given(fields.tags) or json.array {},
       given(fields.task_inputs) or json.object {}
    body.empirical_policy, body.flow_run_run_count = policy(fields.empirical_policy), 0

@@ -1,9 +1,9 @@
 --- Task runs.
-local json        = require "aci.json"
 local refuse      = require "sim.refuse"
 local check       = require "sim.prefect.check"
 local filters     = require "sim.prefect.filters"
 local objects     = require "sim.prefect.objects"
+local related     = require "sim.prefect.related"
 local orchestrate = require "sim.prefect.orchestrate"
 local rules       = require "sim.prefect.rules"
 local run         = require "sim.prefect.run"
@@ -20,7 +20,9 @@ local CREATE = { id = "uuid", flow_run_id = "uuid", task_key = "string!", dynami
    labels = "object@3" }
 
 local SORTS = { "ID_DESC", "EXPECTED_START_TIME_ASC", "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC",
-   "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC" }
+   "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC", default = "ID_DESC" }
+
+local KINDS = { "task_runs", "flow_runs", "flows", "deployments" }
 
 local function create(req)
    local fields, state = check.body(req, CREATE), req.state
@@ -36,8 +38,16 @@ local function create(req)
    return 201, run.view(state, run.save(state, row))
 end
 
-local function one(req)
-   return refuse.unless(objects.get(req.state, "task_run", check.id(req)), 404, "detail", "Task not found")
+local function one(req, message)
+   return refuse.unless(objects.get(req.state, "task_run", check.id(req)), 404, "detail",
+      message or "Task not found")
+end
+
+local function delete(req)
+   local row = one(req)
+   objects.delete_under(req.state, "task_run_state", row.id)
+   objects.delete(req.state, "task_run", row.id)
+   return 204
 end
 
 local function set_state(req)
@@ -51,18 +61,11 @@ local function set_state(req)
       end)
 end
 
-local function wanted(state, body, asked)
-   if not filters.match(body, asked.task_runs or {}) then return false end
-   if not asked.flow_runs then return true end
-   local row = objects.get(state, "flow_run", given(body.flow_run_id))
-   return row ~= nil and filters.match(row.body, asked.flow_runs)
-end
-
 local function matching(req, asked)
    local found = {}
    for _, row in ipairs(objects.list(req.state, "task_run")) do
       local body = run.view(req.state, row)
-      if wanted(req.state, body, asked) then found[#found + 1] = body end
+      if related.task_run(req.state, body, asked) then found[#found + 1] = body end
    end
    return found
 end
@@ -73,18 +76,18 @@ return function(prefect)
       return 200, run.view(req.state, one(req))
    end)
    prefect:route("PATCH /api/task_runs/:id", { anonymous = true }, function(req)
-      local body, row = check.body(req, { name = "string" }), one(req)
+      local body, row = check.body(req, { name = "string" }), one(req, "Task run not found")
       row.body.name = body.name or row.body.name
       objects.save(req.state, row)
       return 204
    end)
+   prefect:route("DELETE /api/task_runs/:id", { anonymous = true }, delete)
    prefect:route("POST /api/task_runs/:id/set_state", { anonymous = true }, set_state)
    prefect:route("POST /api/task_runs/filter", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "task_runs", "flow_runs" }, SORTS)
+      local asked = filters.read(req, KINDS, SORTS)
       return 200, filters.page(matching(req, asked), asked)
    end)
    prefect:route("POST /api/task_runs/count", { anonymous = true, write = false }, function(req)
-      local asked = filters.read(req, { "task_runs", "flow_runs" })
-      return 200, json.encode(#matching(req, asked)), { ["content-type"] = "application/json" }
+      return related.count(#matching(req, filters.read(req, KINDS)))
    end)
 end

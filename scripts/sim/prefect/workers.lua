@@ -5,6 +5,7 @@ local refuse  = require "sim.refuse"
 local check   = require "sim.prefect.check"
 local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
+local version = require "sim.prefect.version"
 
 local workers = {}
 
@@ -53,6 +54,8 @@ end
 
 local function find(req)
    local asked, found = filters.read(req, { "workers" }), {}
+   -- Prefect 2 takes this filter and does not look at it
+   if version.is(2) and asked.workers then asked.workers.status = nil end
    for _, row in ipairs(objects.list(req.state, "worker", pool_of(req).id)) do
       local body = view(row)
       if filters.match(body, asked.workers or {}) then found[#found + 1] = body end
