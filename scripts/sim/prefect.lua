@@ -25,6 +25,8 @@ local prefect = service {
    end,
    missing = function(req)
       if not req.path:find "^/api/" then refuse(404, "NotFound", "Not Found") end
+      version.speak(req.cloud)
+      guard(req)
       refuse(501, "NotImplemented", ("The local cloud does not implement %s %s of the Prefect API.")
          :format(req.method, req.path))
    end,

@@ -1,6 +1,7 @@
 --- What our client, our agent and our flows rely on in Prefect, held against the local cloud and against
 -- real 2.20.25 and 3.8.8 servers: the same checks, so that the one cannot drift from the other.
 local errors  = require "aci.error"
+local asker   = require "tests.support.asker"
 local openapi = require "tests.support.openapi"
 local shape   = require "tests.support.shape"
 local sides   = require "tests.support.sides"
@@ -86,18 +87,7 @@ local function exchange(of, side, name, run)
       local backend = of[side]
       if not backend.api then pending(of.missing) return end
       local ids = shape.new()
-
-      local function ask(title, method, path, body, hidden)
-         local status, answer, headers = backend.send(method, path, body)
-         if type(answer) == "table" then ids:know(answer.id, title) end
-         local whole = ("%d %s %s"):format(status, headers["content-type"] or "-", ids:encode(answer, hidden))
-         local code = type(answer) == "table" and (answer.status or answer.state_type or answer.detail) or nil
-         of.ledger:note(side, name .. ": " .. title, ("%d %s"):format(status,
-            type(code) == "string" and ids:text(code) or ""), whole)
-         return answer, status
-      end
-
-      run(ask, ids, backend, of.major)
+      run(asker(of.ledger, side, name, backend, ids), ids, backend, of.major)
    end)
 end
 

@@ -78,13 +78,14 @@ local function backend(url, request, pause, stop)
       return response.status, value == nil and response.body or value, response.headers
    end
 
+   self.transport = transport
    self.api = prefect.connect { prefect_url = url, prefect_pause = pause, prefect_http = transport }
    return self
 end
 
 --- The local cloud's Prefect.
 -- @param options `prefect` ("2" or "3"), `prefect_auth`, `prefect_csrf`
--- @return a backend: `api`, `cloud`, `send(method, path, body)`, `seen`, `stop()`
+-- @return a backend: `api`, `cloud`, `transport`, `send(method, path, body, headers)`, `seen`, `stop()`
 function support.inside(options)
    local cloud = require("sim.cloud").open { factor = 0, prefect = options and options.prefect,
       prefect_auth = options and options.prefect_auth, prefect_csrf = options and options.prefect_csrf }

@@ -168,7 +168,8 @@ local function check_enum(list, loc, value, values)
    for _, allowed in ipairs(values) do
       if value == allowed then return end
    end
-   faults.add(list, loc, "enum", value, listed(values), { enum_values = json.array(table.move(values, 1, #values, 1, {})) })
+   local permitted = json.array(table.move(values, 1, #values, 1, {}))
+   faults.add(list, loc, "enum", value, listed(values), { enum_values = permitted })
 end
 
 local function check_items(list, loc, values, rule)

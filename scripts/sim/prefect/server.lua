@@ -1,6 +1,7 @@
 --- What the API says of itself.
 local json    = require "aci.json"
 local refuse  = require "sim.refuse"
+local faults  = require "sim.prefect.faults"
 local guard   = require "sim.prefect.guard"
 local version = require "sim.prefect.version"
 
@@ -8,6 +9,11 @@ local JSON = { ["content-type"] = "application/json" }
 
 local function token(req)
    refuse.unless(req.cloud.prefect_csrf, 422, "detail", "CSRF protection is disabled.")
+   local list = {}
+   if not req.query.client then
+      faults.add(list, json.array { "query", "client" }, "missing")
+      faults.refuse(list)
+   end
    return 200, guard.token(req.state, req.query.client)
 end
 
