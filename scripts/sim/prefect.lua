@@ -33,7 +33,7 @@ local prefect = service {
 }
 
 for _, area in ipairs { "server", "blocks", "flows", "deployments", "queues", "pools", "workers", "runs",
-   "tasks", "states", "logs", "variables", "artifacts", "events", "collections" } do
+   "tasks", "states", "logs", "variables", "artifacts", "events", "automations", "limits", "collections" } do
    require("sim.prefect." .. area)(prefect)
 end
 

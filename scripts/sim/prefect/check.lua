@@ -164,16 +164,16 @@ local function listed(values)
    return ("'%s' or '%s'"):format(table.concat(values, "', '", 1, #values - 1), values[#values])
 end
 
-local function check_enum(list, loc, value, values)
+local function check_enum(list, loc, value, values, kind)
    for _, allowed in ipairs(values) do
       if value == allowed then return end
    end
    local permitted = json.array(table.move(values, 1, #values, 1, {}))
-   faults.add(list, loc, "enum", value, listed(values), { enum_values = permitted })
+   faults.add(list, loc, kind, value, listed(values), { enum_values = permitted })
 end
 
 local function check_items(list, loc, values, rule)
-   for index, value in ipairs(values) do check_enum(list, extend(loc, index - 1), value, rule.enum) end
+   for index, value in ipairs(values) do check_enum(list, extend(loc, index - 1), value, rule.enum, "enum") end
 end
 
 -- A bound that Prefect 2's models have of a newer kind ("constrained") is told in the words of that kind.
@@ -189,7 +189,7 @@ end
 local check_object
 
 local function check_value(list, loc, value, rule)
-   if rule.enum then return check_enum(list, loc, value, rule.enum) end
+   if rule.enum then return check_enum(list, loc, value, rule.enum, rule.literal and "literal" or "enum") end
    if rule.fields then return check_object(list, loc, value, rule.fields, rule.open) end
    local kind, detail = types[rule.type](value)
    if kind and rule.constrained then kind = "constrained_" .. kind end

@@ -40,6 +40,7 @@ local KINDS = {
    null = { "type_error.none.not_allowed", "none is not an allowed value" },
    enum = { "type_error.enum", "value is not a valid enumeration member; permitted: %s", "enum",
       "Input should be %s" },
+   literal = { "value_error.const", "unexpected value; permitted: %s", "literal_error", "Input should be %s" },
    least = { "value_error.number.not_ge", "ensure this value is greater than or equal to %s",
       "greater_than_equal", "Input should be greater than or equal to %s" },
    above = { "value_error.number.not_gt", "ensure this value is greater than %s", "greater_than",
@@ -72,6 +73,7 @@ local CONTEXTS = {
       return { field_type = "Value", max_length = detail, actual_length = utf8.len(input) }
    end,
 }
+CONTEXTS.literal = CONTEXTS.enum
 CONTEXTS.constrained_least, CONTEXTS.constrained_above = CONTEXTS.least, CONTEXTS.above
 
 -- And Prefect 2.

@@ -1,0 +1,80 @@
+--- Prefect 3's own Python client (3.8.8 with prefect-azure 0.4.13), unmodified: the same program on the local cloud's
+-- Prefect 3 and on a real server must see the same.
+local cloud = require "tests.support.cloud"
+local fs    = require "aci.fs"
+local json  = require "aci.json"
+local peers = require "tests.support.peers"
+local sides = require "tests.support.sides"
+
+local PARTS = { "blocks", "variables", "engine", "deployment" }
+
+local ledger = sides.open("Prefect 3.8.8, asked by its Python client", "the real server")
+local seen = {}
+
+local function of_the_local_cloud()
+   local running = cloud.start { arguments = { "--prefect", "3" } }
+   return { url = ("http://127.0.0.1:%d/api"):format(running.prefect_port), stop = function() running:stop() end }
+end
+
+local function real()
+   local server = peers.prefect "p3"
+   return { url = server.url, stop = function() server:stop() end }
+end
+
+-- What the program saw, and what it said.
+local function run(start)
+   local home, server = assert(fs.tempdir "acihost-python3-"), start()
+   local source = assert(fs.read "tests/contract/python3.py")
+   local code, out, err = peers.python(peers.path "p3", ("import sys; sys.argv = ['x', '%s']\n"):format(home) .. source,
+      peers.environment(home .. "/prefect", { PREFECT_API_URL = server.url }))
+   server.stop()
+   fs.remove_tree(home)
+   assert(code == 0, err)
+   return assert(json.decode(out:match "[^\n]*\n$")), err
+end
+
+local function checks(side, start)
+   local errors
+
+   setup(function()
+      if peers.path "p3" then seen[side], errors = run(start) end
+   end)
+
+   for _, part in ipairs(PARTS) do
+      it("sees what it should: " .. part, function()
+         if not seen[side] then pending "vendor/peers p3 installs the Python client" return end
+         local values = seen[side][part]
+         assert(not values.failed, values.failed)
+         for name, value in pairs(values) do
+            ledger:note(side, part .. ": " .. name, json.encode(value))
+         end
+      end)
+   end
+
+   it("keeps its secrets and finds its own tasks", function()
+      if not seen[side] then pending "vendor/peers p3 installs the Python client" return end
+      local blocks, engine = seen[side].blocks, seen[side].engine
+      assert.same({ { "t", "c", "hush-1" }, "AccountName=a;AccountKey=hush-2", "hush-3", { 4, "hush-4" } },
+         { blocks.sp, blocks.storage, blocks.secret, blocks.outer })
+      assert.same({ 10, { "Pending", "Running", "Completed" } }, { engine.result, engine.states })
+      assert.same({ { "broken", "Failed", 1, json.array {} }, { "twice", "Completed", 1, { "limited" } },
+         { "twice", "Completed", 1, { "limited" } } }, engine.tasks)
+   end)
+
+   it("has nothing to warn of", function()
+      if not seen[side] then pending "vendor/peers p3 installs the Python client" return end
+      assert.is_nil(errors:match "[^\n]*WARNING[^\n]*")
+      assert.is_nil(errors:match "[^\n]*Service '[^\n]*failed[^\n]*")
+   end)
+end
+
+describe("Prefect 3's Python client on the local cloud", function() checks("here", of_the_local_cloud) end)
+
+describe("Prefect 3's Python client on a real Prefect 3.8.8", function() checks("there", real) end)
+
+describe("Prefect 3's Python client", function()
+   it("sees the same on both", function()
+      if not seen.there then pending "vendor/peers p3 installs the Python client" return end
+      ledger:compare()
+   end)
+end)
