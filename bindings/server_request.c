@@ -297,6 +297,20 @@ static int request_tls(lua_State *L) {
     return result(L, aci_request_tls(request), NULL);
 }
 
+/* request:upgrade([headers]) -> true | nil, err */
+static int request_upgrade(lua_State *L) {
+    aci_request *request = check_live(L);
+    lua_settop(L, 2);
+    aci_span fields = aci_answer_fields(L, 2);
+
+    int failed = aci_request_upgrade(request, fields);
+
+    if (failed == -EPROTO)
+        return aci_fail(L, "invalid", "EPROTO",
+                        "a request with a body, or of HTTP/1.0, cannot go on in another protocol");
+    return result(L, failed, NULL);
+}
+
 /* request:over() -> boolean */
 static int request_over(lua_State *L) {
     request_box *box = check_request(L);
@@ -307,13 +321,10 @@ static int request_over(lua_State *L) {
 /* ---- opening ---- */
 
 static const luaL_Reg methods[] = {
-    {"respond", request_respond},
-    {"start", request_start},
-    {"finish", request_finish},
-    {"tls", request_tls},
-    {"over", request_over},
-    {"close", request_close},
-    {NULL, NULL},
+    {"respond", request_respond}, {"start", request_start},
+    {"finish", request_finish},   {"tls", request_tls},
+    {"upgrade", request_upgrade}, {"over", request_over},
+    {"close", request_close},     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

@@ -14,6 +14,7 @@ static const struct {
     int status;
     const char *reason;
 } reasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -287,6 +288,29 @@ int aci_request_start(aci_request *r, int status, aci_span fields) {
     else
         aci_conn_flush(c);
     failed = c->dead ? aci_request_lost(r) : 0;
+    aci_conn_leave(c);
+    return failed;
+}
+
+int aci_request_upgrade(aci_request *r, aci_span fields) {
+    aci_conn *c = r->conn;
+    answer a;
+    if (!c || r->started)
+        return c ? -EALREADY : aci_request_lost(r);
+    if (r->head.minor == 0 || c->body != BODY_DONE)
+        return -EPROTO;
+    if (read_fields(&a, fields) < 0 || a.length >= 0)
+        return -EINVAL;
+    aci_conn_enter(c);
+    c->body = BODY_RAW;
+    c->last = r->started = true;
+    c->moved = aci_now_ns();
+    if (add_line(&c->out, 101) < 0 || add_fields(&c->out, fields) < 0 ||
+        aci_fifo_text(&c->out, "connection: Upgrade\r\n\r\n") < 0)
+        aci_conn_kill(c, ENOMEM);
+    else
+        aci_conn_flush(c);
+    int failed = c->dead ? aci_request_lost(r) : 0;
     aci_conn_leave(c);
     return failed;
 }

@@ -26,7 +26,7 @@ static uint64_t due(const aci_conn *c) {
     case CONN_HEAD:
         return c->since + seconds(aci_fifo_held(&c->in) ? o->head_timeout : o->idle_timeout);
     case CONN_REQUEST:
-        return c->reading || aci_conn_unsent(c) ? stalled : UINT64_MAX;
+        return (c->reading && c->body != BODY_RAW) || aci_conn_unsent(c) ? stalled : UINT64_MAX;
     case CONN_ANSWERED:
         return stalled;
     default:

@@ -24,7 +24,12 @@ typedef enum conn_state {
     CONN_LINGER     /* closed for writing; reads on so that the answer is not lost to a reset */
 } conn_state;
 
-typedef enum conn_body { BODY_DONE, BODY_LENGTH, BODY_CHUNKED } conn_body;
+typedef enum conn_body {
+    BODY_DONE,
+    BODY_LENGTH,
+    BODY_CHUNKED,
+    BODY_RAW /* another protocol: all that comes until the client ends */
+} conn_body;
 
 /* Bytes from `from` up to `to` in memory that holds `room`. */
 typedef struct aci_fifo {

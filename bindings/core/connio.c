@@ -159,10 +159,23 @@ static int body_of_chunks(aci_conn *c, aci_span *piece) {
     return 0;
 }
 
+static int body_until_the_end(aci_conn *c, aci_span *piece) {
+    *piece = (aci_span){aci_fifo_at(&c->in), aci_fifo_held(&c->in)};
+    c->in.from = c->in.to;
+    return piece->len ? 1 : c->eof ? 0 : -EAGAIN;
+}
+
 int aci_conn_body(aci_conn *c, aci_span *piece) {
-    if (c->body == BODY_DONE)
+    switch (c->body) {
+    case BODY_LENGTH:
+        return body_of_length(c, piece);
+    case BODY_CHUNKED:
+        return body_of_chunks(c, piece);
+    case BODY_RAW:
+        return body_until_the_end(c, piece);
+    default:
         return 0;
-    return c->body == BODY_LENGTH ? body_of_length(c, piece) : body_of_chunks(c, piece);
+    }
 }
 
 /* ---- out ---- */

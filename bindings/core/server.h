@@ -78,6 +78,11 @@ int aci_request_start(aci_request *request, int status, aci_span fields);
 int aci_request_write(aci_request *request, aci_span bytes);
 int aci_request_finish(aci_request *request);
 
+/* Answers with 101 and goes on in another protocol: from now on read gives all that comes until
+ * the client ends, as it comes and however long it takes, and write sends bytes as they are.
+ * -EPROTO: the request has a body, or is of HTTP/1.0; -EINVAL: the fields name Content-Length. */
+int aci_request_upgrade(aci_request *request, aci_span fields);
+
 /* Answers CONNECT with 200 and goes on with TLS on the same connection. -ENOTSUP: it is no
  * CONNECT, or the server has no authority. */
 int aci_request_tls(aci_request *request);

@@ -109,6 +109,14 @@ function Request:finish() end
 ---@return aci.Error? err
 function Request:tls() end
 
+--- Answers with 101 and goes on in another protocol (a web socket) on the same connection: from now on
+--- read gives what the client sends, as it comes and however long it takes, nil when it has ended; write sends
+--- bytes as they are, and finish ends. One that has a body, or is of HTTP/1.0, cannot be upgraded.
+---@param headers? table<string, any>
+---@return true? ok
+---@return aci.Error? err
+function Request:upgrade(headers) end
+
 ---@return boolean # is it answered, or its connection lost?
 function Request:over() end
 

@@ -20,7 +20,7 @@ local prefect = service {
    malformed = function(err, req) faults.malformed(err, req:text()) end,
    before = function(req, route)
       version.speak(req.cloud)
-      guard(req)
+      if not route.socket then guard(req) end
       if route.only and not version.is(route.only) then req.service.missing(req) end
    end,
    missing = function(req)
@@ -33,7 +33,7 @@ local prefect = service {
 }
 
 for _, area in ipairs { "server", "blocks", "flows", "deployments", "queues", "pools", "workers", "runs",
-   "tasks", "states", "logs", "variables", "artifacts", "events", "automations", "limits", "collections" } do
+   "tasks", "states", "logs", "variables", "artifacts", "events", "sockets", "automations", "limits", "collections" } do
    require("sim.prefect." .. area)(prefect)
 end
 

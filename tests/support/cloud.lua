@@ -101,12 +101,13 @@ local outside = {}
 outside.__index = outside
 
 --- A cloud as a process of its own: { home, pid, https_port, proxy_port, prefect_port, ca_file, ... }.
--- stop() ends it by its own pid and removes the home.
+-- stop() ends it by its own pid and removes the home. `options`: home, arguments, environment.
 function support.start(options)
    options = options or {}
    local home = options.home or assert(fs.tempdir "acihost-cloud-")
    local environment = process.environment()
    environment.ACIHOST_HOME = home
+   for name, value in pairs(options.environment or {}) do environment[name] = value end
    local args = { process.self(), "scripts/sim.lua", "run", table.unpack(options.arguments or {}) }
    local running = assert(process.spawn { args = args, env = environment, stdin = "null",
       stdout = { file = home .. "/spec.log" }, stderr = "stdout" })

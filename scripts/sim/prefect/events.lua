@@ -57,6 +57,12 @@ local function matches(body, filter)
    return feed.matches(body, filter)
 end
 
+--- The body of a kept event.
+function events.shown(row)
+   row.body.created, row.body.updated, row.body.id = nil, nil, row.body.id:sub(#PREFIX + 1)
+   return row.body
+end
+
 local function find(req)
    local asked = req:json()
    local limit = asked.limit or 50
@@ -69,10 +75,10 @@ local function find(req)
    table.sort(rows, function(a, b) return a.at > b.at end)
    local total = 0
    for _, row in ipairs(rows) do
-      row.body.created, row.body.updated, row.body.id = nil, nil, row.body.id:sub(#PREFIX + 1)
-      if matches(row.body, asked.filter or {}) then
+      local body = events.shown(row)
+      if matches(body, asked.filter or {}) then
          total = total + 1
-         if #found < limit then found[#found + 1] = row.body end
+         if #found < limit then found[#found + 1] = body end
       end
    end
    return 200, { events = found, total = total, next_page = json.null }
