@@ -311,6 +311,21 @@ static int request_upgrade(lua_State *L) {
     return result(L, failed, NULL);
 }
 
+/* request:spelling(name) -> string | nil */
+static int request_spelling(lua_State *L) {
+    aci_request *request = check_live(L);
+    const char *wanted = luaL_checkstring(L, 2);
+    aci_span lines = aci_request_head(request)->fields, name, value;
+
+    while (aci_head_next(&lines, &name, &value) > 0)
+        if (aci_span_is(name, wanted)) {
+            lua_pushlstring(L, name.at, name.len);
+            return 1;
+        }
+    lua_pushnil(L);
+    return 1;
+}
+
 /* request:over() -> boolean */
 static int request_over(lua_State *L) {
     request_box *box = check_request(L);
@@ -321,10 +336,9 @@ static int request_over(lua_State *L) {
 /* ---- opening ---- */
 
 static const luaL_Reg methods[] = {
-    {"respond", request_respond}, {"start", request_start},
-    {"finish", request_finish},   {"tls", request_tls},
-    {"upgrade", request_upgrade}, {"over", request_over},
-    {"close", request_close},     {NULL, NULL},
+    {"respond", request_respond}, {"start", request_start},     {"finish", request_finish},
+    {"tls", request_tls},         {"upgrade", request_upgrade}, {"spelling", request_spelling},
+    {"over", request_over},       {"close", request_close},     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

@@ -57,6 +57,11 @@ function Server:close(grace) end
 ---@field tunnel? string the target of the CONNECT it came through, "host:port"
 local Request = {}
 
+--- How the client wrote the name of a header: "x-ms-meta-MyKey". nil when it sent none of that name.
+---@param name string in any letter case
+---@return string?
+function Request:spelling(name) end
+
 --- The whole body. Larger than `max` bytes (64 MiB if not given): an error of kind "invalid", status
 --- 413; a client that leaves: "network"; one that stalls: "timeout".
 ---@param max? integer

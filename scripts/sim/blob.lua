@@ -113,10 +113,11 @@ local function route(pattern, options, handler)
    blob:route(pattern, options, handler)
 end
 
---- A route for a blob that exists: handler(req, blob).
+--- A route for a blob that exists: handler(req, blob). Of one that does not, no ETag holds.
 local function of_blob(pattern, options, handler)
    route(pattern, options, function(req)
       local found = data.blob(req.state, req.container_key, req.params.name)
+      if not found then read.conditions(req, nil, req.method == "GET" or req.method == "HEAD") end
       return handler(req, words.unless(found, "BlobNotFound"))
    end)
 end
@@ -288,8 +289,10 @@ end)
 of_blob("DELETE " .. BLOB, { right = { sas = "d", data = "delete" } }, function(req, found)
    words.unless(not req.query.comp, "InvalidQueryParameterValue")
    local snapshots = req.headers["x-ms-delete-snapshots"]
-   if snapshots and snapshots ~= "include" then
+   if snapshots == "only" then
       words.not_here("x-ms-delete-snapshots: " .. snapshots)
+   elseif snapshots and snapshots ~= "include" then
+      words.bad_header("x-ms-delete-snapshots", snapshots)
    end
    read.conditions(req, found)
    data.delete_blob(req.state, found)

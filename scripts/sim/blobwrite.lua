@@ -96,6 +96,8 @@ function write.metadata(req)
    for header, value in pairs(req.headers) do
       local name = header:match "^x%-ms%-meta%-(.*)$"
       if name then
+         -- known without regard to letter case, but kept as it was written
+         name = (req.raw and req.raw:spelling(header) or header):sub(#"x-ms-meta-" + 1)
          words.unless(name ~= "", "EmptyMetadataKey")
          words.unless(name:find "^[%a_\x80-\xFF][%w_\x80-\xFF]*$", "InvalidMetadata")
          metadata[name], size = value, size + #name + #value
@@ -110,7 +112,8 @@ local function properties_of(req, own)
    local headers, found = req.headers, {}
    for key, header in pairs(read.PROPERTIES) do
       local low = header:lower()
-      found[key] = headers["x-ms-blob-" .. low] or own and headers[low] or nil
+      local said = headers["x-ms-blob-" .. low] or own and headers[low] or nil
+      found[key] = said ~= "" and said or nil
    end
    digest_header(req, "x-ms-blob-content-md5", 16, "InvalidMd5")
    return found

@@ -15,7 +15,7 @@ local task    = require "aci.task"
 local count = 0
 
 local MISSING = "vendor/peers azurite installs the real one"
-local REQUESTS = { "signing", "blobs", "lists" }
+local REQUESTS = { "signing", "blobs", "lists", "lesser" }
 
 local ledger = sides.open("Blob storage", "Azurite")
 local both = {}

@@ -40,6 +40,16 @@ local function echo(request)
 end
 
 describe("aci.server requests", function()
+   it("tell how the name of a header was written", function()
+      with({}, function(request)
+         request:respond(200, nil, ("%s %s %s"):format(request:spelling "x-ms-meta-mykey",
+            request:spelling "X-MS-META-MYKEY", tostring(request:spelling "other")))
+      end, function(port)
+         assert.matches("x%-ms%-Meta%-MyKey x%-ms%-Meta%-MyKey nil$", raw.say(port,
+            "GET / HTTP/1.1\r\nHost: a\r\nx-ms-Meta-MyKey: 1\r\n\r\n").text)
+      end)
+   end)
+
    it("show everything as it was sent", function()
       local seen
       with({}, function(request)
