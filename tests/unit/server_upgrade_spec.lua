@@ -33,7 +33,8 @@ describe("a request that is upgraded", function()
 
    it("reads what comes until the client ends, and writes as it is", function()
       with({}, echo, function(port)
-         local got = raw.say(port, HEAD .. "first", { "until", "FIRST" }, "0\r\n\r\n\0\xff", { "end" })
+         local got = raw.say(port, HEAD .. "first", { "until", "FIRST" }, "0\r\n\r\n\0\xff", { "end" },
+            { "until", "the end" })
          assert.matches("^HTTP/1.1 101 Switching Protocols\r\n", got.text)
          assert.matches("\r\nupgrade: other\r\nx%-more: y\r\nconnection: Upgrade\r\n\r\n"
             .. "FIRST0\r\n\r\n\0\xffthe end$", bytes(got.text))
@@ -113,12 +114,25 @@ describe("a web socket", function()
       for text in socket.read, socket do socket:send("<" .. text .. ">") end
    end
 
-   local function say(...)
-      local steps = table.pack(...)
+   -- What comes back, up to a text that is waited for.
+   local function talk(last, steps)
+      table.insert(steps, 1, ASK)
+      table.insert(steps, 2, { "until", "\r\n\r\n" })
+      steps[#steps + 1] = { "until", last }
       return with({}, chat, function(port)
-         local got = raw.say(port, ASK, { "until", "\r\n\r\n" }, table.unpack(steps, 1, steps.n))
-         return bytes(got.text):match "\r\n\r\n(.*)$"
+         return bytes(raw.say(port, table.unpack(steps)).text):match "\r\n\r\n(.*)$"
       end)
+   end
+
+   local function say(...)
+      local steps = { ... }
+      steps[#steps + 1] = frame(0x81, "fin")
+      return (talk("<fin>", steps):gsub("\x81\x05<fin>$", ""))
+   end
+
+   -- The close that answers.
+   local function closed(...)
+      return talk("\x03", { ... })
    end
 
    it("answers with what the key gives, and one of the protocols", function()
@@ -164,10 +178,10 @@ describe("a web socket", function()
    end)
 
    it("closes with the client, and with a code where the client breaks the rules", function()
-      assert.equal("\x88\x02\x03\xe8", say(frame(0x88, "\x03\xe8")))
-      assert.equal("\x88\x02\x03\xea", say "\x81\x05Hello")
-      assert.equal("\x88\x02\x03\xea", say(frame(0xC1, "x")))
-      assert.equal("\x88\x02\x03\xf1", say(frame(0x81, "", "\xff" .. string.pack(">I8", 1 << 40))))
-      assert.equal("\x88\x02\x03\xf1", say(frame(0x81, "", "\xff" .. string.pack(">i8", -1))))
+      assert.equal("\x88\x02\x03\xe8", closed(frame(0x88, "\x03\xe8")))
+      assert.equal("\x88\x02\x03\xea", closed "\x81\x05Hello")
+      assert.equal("\x88\x02\x03\xea", closed(frame(0xC1, "x")))
+      assert.equal("\x88\x02\x03\xf1", closed(frame(0x81, "", "\xff" .. string.pack(">I8", 1 << 40))))
+      assert.equal("\x88\x02\x03\xf1", closed(frame(0x81, "", "\xff" .. string.pack(">i8", -1))))
    end)
 end)

@@ -135,7 +135,7 @@ end
 
 local function create_document(req)
    local body, state = check.body(req, DOCUMENT, check_named), req.state
-   local name, anonymous = body.name, body.is_anonymous == true
+   local name, anonymous = body.name ~= json.null and body.name or nil, body.is_anonymous == true
    if anonymous then name = name or "anonymous-" .. req.id end
    refuse.unless(block_type(state, body.block_type_id)
       and objects.get(state, "block_schema", body.block_schema_id), 409, "detail", INTEGRITY)

@@ -72,7 +72,7 @@ local function add(state, body, first)
       .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
    body.name = run.named(body.name)
    local row = objects.add(state, { kind = "flow_run", parent = body.flow_id, body = body })
-   run.enter(row, run.state(first, { flow_run_id = row.id }))
+   run.enter(row, run.state(first, run.owner(row)))
    return run.save(state, row)
 end
 

@@ -170,6 +170,17 @@ local function task_over(body, proposed)
    if kept_result(body) then return reject "This run is already completed." end
 end
 
+-- What a task run that begins is called where it began before.
+local function rename(body, proposed, flow_run)
+   if proposed.type ~= "RUNNING" then return end
+   local flow_again = flow_run and (body.flow_run_run_count or 0) < flow_run.run_count
+   if body.run_count > 0 then
+      proposed.name = body.state_name == "AwaitingRetry" and "Retrying" or "Rerunning"
+   elseif run.is_terminal(body.state_type) and flow_again then
+      proposed.name = "Retrying"
+   end
+end
+
 --- What becomes of a task run's proposed state. @param flow_run the body of its flow run, or nil
 function rules.task(body, proposed, flow_run)
    if proposed.type == "RUNNING" and flow_run and flow_run.state_type ~= "RUNNING" then
@@ -177,10 +188,10 @@ function rules.task(body, proposed, flow_run)
    end
    local verdict = task_over(body, proposed) or too_early(body, proposed) or retry(body, proposed)
    if verdict then return verdict end
+   -- what begins anew after its end has all its tries again
+   if run.is_terminal(body.state_type) and not run.is_terminal(proposed.type) then body.run_count = 0 end
+   rename(body, proposed, flow_run)
    if proposed.type == "RUNNING" and flow_run then body.flow_run_run_count = flow_run.run_count end
-   if proposed.type == "RUNNING" and body.state_name == "AwaitingRetry" and not given(proposed.name) then
-      proposed.name = "Retrying"
-   end
    return { status = "ACCEPT", details = { type = "accept_details" } }
 end
 

@@ -73,6 +73,11 @@ function run.is_terminal(state_type)
    return TERMINAL[state_type] == true
 end
 
+--- Whose the states of a flow run are: its own, and of the task run that it is within another flow.
+function run.owner(row)
+   return { flow_run_id = row.id, task_run_id = given(row.body.parent_task_run_id) }
+end
+
 --- A state as the API shows it, from one in a request.
 -- @param owner `flow_run_id`, `task_run_id`
 function run.state(fields, owner)
@@ -139,11 +144,22 @@ function run.enter(row, state)
    row.at = seconds(given(body.next_scheduled_start_time) or body.expected_start_time)
 end
 
+-- The task run that a flow within a flow is, as the flow that holds it sees it, has the same states.
+local function tell_parent(state, row)
+   local parent = row.kind == "flow_run" and objects.get(state, "task_run", given(row.body.parent_task_run_id))
+   if not parent then return end
+   local shown = assert(json.decode(json.encode(row.body.state)))
+   shown.state_details.child_flow_run_id = row.id
+   run.enter(parent, run.state(shown, { flow_run_id = given(parent.body.flow_run_id), task_run_id = parent.id }))
+   run.save(state, parent)
+end
+
 --- Saves a run, and notes the state that it entered.
 function run.save(state, row)
    local kind = row.kind .. "_state"
    if not objects.get(state, kind, row.body.state_id) then
       objects.add(state, { kind = kind, id = row.body.state_id, parent = row.id, body = row.body.state })
+      tell_parent(state, row)
    end
    return objects.save(state, row)
 end

@@ -47,7 +47,7 @@ local function set_state(req)
    local id = check.id(req)
    local row = refuse.unless(objects.get(req.state, "flow_run", id), 404, "exception",
       ("Flow run with id %s not found"):format(id))
-   return orchestrate(req, row, { flow_run_id = row.id }, rules.flow)
+   return orchestrate(req, row, run.owner(row), rules.flow)
 end
 
 --- A paused run goes on, at once or (suspended) when it is next picked up.
@@ -60,7 +60,7 @@ local function resume(req)
          reason = "Cannot resume a flow run that is not paused." } }
    end
    local suspended = row.body.state.state_details.pause_reschedule
-   return orchestrate.enter(req, row, { flow_run_id = row.id }, rules.flow, suspended
+   return orchestrate.enter(req, row, run.owner(row), rules.flow, suspended
       and { type = "SCHEDULED", name = "Resuming" } or { type = "RUNNING" })
 end
 

@@ -241,6 +241,29 @@ local function tasks(ask, _, backend)
    ask("renamed with more", "PATCH", at, { name = "k-1", tags = json.array { "x" } })
    ask("renamed, unknown", "PATCH", "/task_runs/" .. NOBODY, { name = "x" })
    ask("completed by force", "POST", at .. "/set_state", { state = { type = "COMPLETED" }, force = true })
+   for _, kind in ipairs { "PENDING", "RUNNING" } do
+      backend.send("POST", "/flow_runs/" .. run.id .. "/set_state", { state = { type = kind } })
+   end
+   for index, kind in ipairs { "RUNNING", "RUNNING", "FAILED", "RUNNING", "FAILED", "PENDING", "RUNNING" } do
+      ask(("then %d: %s"):format(index, kind), "POST", at .. "/set_state", { state = { type = kind, name = kind } })
+   end
+   ask("what it counts as then", "GET", at)
+   for _, kind in ipairs { "FAILED", "RUNNING" } do
+      backend.send("POST", "/flow_runs/" .. run.id .. "/set_state", { state = { type = kind }, force = true })
+   end
+   backend.send("POST", at .. "/set_state", { state = { type = "FAILED" } })
+   ask("when its flow is run again", "POST", at .. "/set_state", { state = { type = "RUNNING", name = "Running" } })
+   ask("what it counts as in the second run", "GET", at)
+   local _, child = backend.send("POST", "/flow_runs/", { flow_id = made.flow_id, name = "child",
+      parent_task_run_id = task.id })
+   ask("as a flow that was made", "GET", at)
+   backend.send("POST", "/flow_runs/" .. child.id .. "/set_state", { state = { type = "RUNNING" } })
+   ask("as a flow that runs", "GET", at)
+   ask("the flow that it is", "GET", "/flow_runs/" .. child.id)
+   ask("task runs that are flows", "POST", "/task_runs/filter", { task_runs = { subflow_runs = { exists_ = true },
+      flow_run_id = { any_ = { run.id } } } })
+   ask("the flows of a flow", "POST", "/flow_runs/filter", { flow_runs = { parent_flow_run_id = {
+      any_ = { run.id } } } })
    ask("its states", "GET", "/task_run_states/?task_run_id=" .. task.id)
    ask("without a flow run", "POST", "/task_runs/", { task_key = "alone", dynamic_key = "0", name = "alone-0",
       flow_run_id = json.null })

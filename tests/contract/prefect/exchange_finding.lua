@@ -185,6 +185,9 @@ local function blocks(ask, _, backend)
    ask("an anonymous one", "POST", "/block_documents/", { data = { w = "x" }, is_anonymous = true,
       block_type_id = kinds["sought-x"].id, block_schema_id = documents["sought-xa"].block_schema_id },
       { name = true })
+   ask("an anonymous one without a name", "POST", "/block_documents/", { name = json.null, data = { w = "x" },
+      is_anonymous = true, block_type_id = kinds["sought-x"].id,
+      block_schema_id = documents["sought-xa"].block_schema_id }, { name = true })
    ask("a type deleted", "DELETE", "/block_types/" .. kinds["sought-y"].id)
    ask("its documents then", "POST", "/block_documents/count", { block_types = both })
    ask("a type deleted again", "DELETE", "/block_types/" .. kinds["sought-y"].id)
