@@ -6,6 +6,7 @@ local json  = require "aci.json"
 local peers = require "tests.support.peers"
 local process = require "aci.process"
 local sides = require "tests.support.sides"
+local task  = require "aci.task"
 
 local MAJORS = { { peer = "p2", major = "2", version = "2.20.25" }, { peer = "p3", major = "3", version = "3.8.8" } }
 
@@ -44,22 +45,26 @@ for _, of in ipairs(MAJORS) do
    local ledger = sides.open(("Prefect %s, run by its own engine"):format(of.version), "the real server")
    local missing = ("vendor/peers %s installs the engine"):format(of.peer)
 
-   for side, start in pairs { here = of_the_local_cloud, there = real } do
-      describe(("Prefect %s's engine on %s"):format(of.version, side == "here" and "the local cloud"
-         or "a real server"), function()
-         it("runs flows to their ends", function()
-            if not peers.path(of.peer) then pending(missing) return end
-            local seen, said = run(of, start)
-            of[side] = seen
-            note(ledger, side, seen)
-            assert.same({ { 4, 6, 4, 2 }, "broken", "one" }, { seen.result, seen.failed, seen.variable })
-            assert.is_nil(said:match "Service '[^\n]*failed[^\n]*")
-            assert.is_nil(said:match "[^\n]*Unable to connect[^\n]*")
-         end)
-      end)
-   end
-
    describe(("Prefect %s's engine"):format(of.version), function()
+      local said = {}
+
+      -- both at once: most of it is waiting
+      setup(function()
+         if not peers.path(of.peer) then return end
+         task.all { function() of.here, said.here = run(of, of_the_local_cloud) end,
+            function() of.there, said.there = run(of, real) end }
+      end)
+
+      for side, where in pairs { here = "the local cloud", there = "a real server" } do
+         it("runs flows to their ends on " .. where, function()
+            if not of[side] then pending(missing) return end
+            note(ledger, side, of[side])
+            assert.same({ { 4, 6, 4, 2 }, "broken", "one" }, { of[side].result, of[side].failed, of[side].variable })
+            assert.is_nil(said[side]:match "Service '[^\n]*failed[^\n]*")
+            assert.is_nil(said[side]:match "[^\n]*Unable to connect[^\n]*")
+         end)
+      end
+
       it("leaves the same on both", function()
          if not of.there then pending(missing) return end
          ledger:compare()

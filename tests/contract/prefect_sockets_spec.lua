@@ -6,6 +6,7 @@ local json  = require "aci.json"
 local peers = require "tests.support.peers"
 local process = require "aci.process"
 local sides = require "tests.support.sides"
+local task  = require "aci.task"
 
 local PASSWORD = "admin:pa55word"
 local MISSING = "vendor/peers p3 installs the library and the real server"
@@ -34,22 +35,26 @@ local function converse(start)
    return assert(json.decode(ran.stdout))
 end
 
-for side, start in pairs { here = of_the_local_cloud, there = real } do
-   describe("web sockets, " .. (side == "here" and "the local cloud's" or "a real Prefect 3.8.8's"), function()
-      it("hold conversations", function()
-         if not peers.path "p3" then pending(MISSING) return end
-         seen[side] = converse(start)
+describe("web sockets of events", function()
+   -- both at once: most of it is waiting
+   setup(function()
+      if not peers.path "p3" then return end
+      task.all { function() seen.here = converse(of_the_local_cloud) end,
+         function() seen.there = converse(real) end }
+   end)
+
+   for side, where in pairs { here = "the local cloud", there = "a real Prefect 3.8.8" } do
+      it("hold conversations with " .. where, function()
+         if not seen[side] then pending(MISSING) return end
          for part, values in pairs(seen[side]) do
             for name, value in pairs(values) do ledger:note(side, part .. ": " .. name, json.encode(value)) end
          end
          assert.same({ "prefect", { type = "auth_success" } }, seen[side].logins.right)
          assert.same({ "event", 70000 }, { seen[side].passing.type, seen[side].passing.size })
       end)
-   end)
-end
+   end
 
-describe("web sockets of both", function()
-   it("say the same", function()
+   it("say the same on both", function()
       if not seen.there then pending(MISSING) return end
       ledger:compare()
    end)
