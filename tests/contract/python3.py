@@ -1,5 +1,5 @@
-"""Prefect 3's own client as programs use it, told nothing but where the API is: blocks, a deployment, a flow of
-tasks. Prints one JSON object: what each part saw, or the error that ended it. Its argument is a folder to work in."""
+"""Prefect 3's own client as programs use it, told nothing but where the API is: blocks, variables, a
+deployment and its runs. Prints one JSON object: what each part saw, or the error that ended it. Its argument is a folder to work in."""
 import asyncio, json, os, sys, traceback, warnings
 
 warnings.filterwarnings("ignore")
@@ -8,33 +8,17 @@ os.chdir(FOLDER)
 sys.path.insert(0, FOLDER)
 
 FLOW = '''
-from prefect import flow, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
-from prefect.variables import Variable
-
-@task(tags=["limited"], retries=1, persist_result=False)
-def twice(n):
-    return 2 * n
-
-@task
-def broken():
-    raise ValueError("broken")
+from prefect import flow
 
 @flow(name="Python Three")
 def python_three(n: int = 3, who: str = "me"):
-    create_markdown_artifact("# made", key="note", description="d")
-    create_table_artifact([{"a": 1}], key="table")
-    create_link_artifact("https://example.org", key="link")
-    Variable.set("flow_var", {"n": n}, overwrite=True)
-    broken(return_state=True)
-    return sum(f.result() for f in twice.map([n, n + 1]))
+    return n
 '''
 with open("flow.py", "w") as file:
     file.write(FLOW)
 
 from pydantic import SecretStr
 from prefect import flow
-from prefect.artifacts import Artifact
 from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
@@ -127,41 +111,9 @@ def deployment():
             "unknown": error_of(run_deployment, "Python Three/None", timeout=0)}
 
 
-async def task_runs(client, run):
-    """Told in events, so they may come a moment later."""
-    for _ in range(50):
-        found = await client.read_task_runs()
-        done = sorted([t.name.rsplit("-", 1)[0], t.state.name, t.run_count, sorted(t.tags)] for t in found)
-        if len(done) == 3 and all(each[1] in ("Completed", "Failed") for each in done):
-            break
-        await asyncio.sleep(0.2)
-    return done
-
-
-async def recorded():
-    async with get_client() as client:
-        run = (await client.read_flow_runs(limit=1))[0]
-        states = await client.read_flow_run_states(run.id)
-        logs = []
-        for _ in range(50):
-            logs = [line.level for line in await client.read_logs()]
-            if len(logs) >= 6:
-                break
-            await asyncio.sleep(0.2)
-        return {"state": run.state.name, "states": [state.name for state in sorted(states, key=lambda s: s.timestamp)],
-                "parameters": run.parameters, "tasks": await task_runs(client, run), "logged": len(logs) >= 6}
-
-
-def engine():
-    from flow import python_three
-    result = python_three(2)
-    return {"result": result, "artifacts": [Artifact.get(key).data for key in ("note", "table", "link")],
-            "variable": Variable.get("flow_var"), **asyncio.run(recorded())}
-
-
 def main():
     seen = {}
-    for part in (blocks, variables, engine, deployment):
+    for part in (blocks, variables, deployment):
         try:
             seen[part.__name__] = part()
         except Exception:
