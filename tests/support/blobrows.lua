@@ -71,7 +71,10 @@ function Asker:listed(node)
       if each.name == "Name" then parts[1] = parts[1] .. self:settled("", each.text) end
       if each.name == "Properties" then properties = children(each) end
       if each.name == "Metadata" then
-         for _, pair in ipairs(each.children) do parts[#parts + 1] = "meta " .. pair.name .. "=" .. pair.text end
+         local pairs_of = {} -- in no order: headers have none
+         for index, pair in ipairs(each.children) do pairs_of[index] = "meta " .. pair.name .. "=" .. pair.text end
+         table.sort(pairs_of)
+         table.move(pairs_of, 1, #pairs_of, #parts + 1, parts)
       end
    end
    for _, name in ipairs(LISTED) do
