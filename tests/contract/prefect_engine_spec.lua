@@ -22,10 +22,12 @@ end
 
 local function run(of, start)
    local home, url, stop = assert(fs.tempdir "acihost-engine-"), start(of)
+   local _ <close> = setmetatable({}, { __close = function()
+      stop()
+      fs.remove_tree(home)
+   end })
    local ran = assert(process.run { args = { peers.path(of.peer) .. "/bin/python", "tests/contract/engine.py" },
       env = peers.environment(home, { PREFECT_API_URL = url }), timeout = 120 })
-   stop()
-   fs.remove_tree(home)
    assert(ran.code == 0, ran.stderr)
    return assert(json.decode(ran.stdout:match "[^\n]*\n$")), ran.stderr
 end

@@ -25,11 +25,13 @@ end
 -- What the program saw, and what it said.
 local function run(start)
    local home, server = assert(fs.tempdir "acihost-python3-"), start()
+   local _ <close> = setmetatable({}, { __close = function()
+      server.stop()
+      fs.remove_tree(home)
+   end })
    local source = assert(fs.read "tests/contract/python3.py")
    local code, out, err = peers.python(peers.path "p3", ("import sys; sys.argv = ['x', '%s']\n"):format(home) .. source,
       peers.environment(home .. "/prefect", { PREFECT_API_URL = server.url }))
-   server.stop()
-   fs.remove_tree(home)
    assert(code == 0, err)
    return assert(json.decode(out:match "[^\n]*\n$")), err
 end

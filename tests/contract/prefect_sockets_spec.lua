@@ -27,10 +27,12 @@ end
 
 local function converse(start)
    local home, url, stop = assert(fs.tempdir "acihost-sockets-"), start()
+   local _ <close> = setmetatable({}, { __close = function()
+      stop()
+      fs.remove_tree(home)
+   end })
    local ran = assert(process.run { args = { peers.path "p3" .. "/bin/python", "tests/contract/sockets.py", url,
       PASSWORD }, env = peers.environment(home), timeout = 90 })
-   stop()
-   fs.remove_tree(home)
    assert(ran.code == 0, ran.stderr)
    return assert(json.decode(ran.stdout))
 end
