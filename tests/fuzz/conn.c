@@ -109,9 +109,16 @@ static int read_body(run *r) {
     return got == 0 ? 1 : got == -EAGAIN ? 0 : -1;
 }
 
+/* Some requests go on in another protocol: all that comes then is their body. */
+static void upgrade(run *r) {
+    static const aci_span fields = {"upgrade: b\r\n", 12};
+    if (r->ways & 4)
+        aci_request_upgrade(r->request, fields); /* refused where it has a body, or was upgraded */
+}
+
 static void echo(run *r) {
     static const aci_span fields = {"a: b\r\n", 6};
-    if (aci_request_start(r->request, 200, fields) == 0) {
+    if (aci_request_start(r->request, 200, fields) == 0 || r->ways & 4) {
         aci_request_write(r->request, (aci_span){"hello", 5});
         aci_request_finish(r->request);
     }
@@ -132,6 +139,7 @@ static bool answer(run *r) {
         aci_request_file(r->request, 206, none, answer_file(), 10, FILE_SIZE - 20);
         return true;
     case 2:
+        upgrade(r);
         if ((got = read_body(r)) > 0)
             echo(r);
         return got != 0;
