@@ -109,11 +109,12 @@ void aci_scripts_searchers(lua_State *L) {
     lua_pop(L, 2);
 }
 
-void aci_scripts_path(lua_State *L, const char *script) {
+void aci_scripts_path(lua_State *L, const char *script, bool installed) {
     const char *slash = script ? strrchr(script, '/') : NULL;
     lua_getglobal(L, "package");
     lua_pushlstring(L, script, slash ? (size_t)(slash - script) : 0);
-    lua_pushfstring(L, slash ? "%s/?.lua" : "", lua_tostring(L, -1));
+    lua_pushfstring(L, slash ? "%s%s/?.lua" : "", installed ? "./scripts/?.lua;" : "",
+                    lua_tostring(L, -1));
     lua_pushvalue(L, -1);
     lua_setfield(L, -4, "beside");
     lua_pushfstring(L, "%s%s./scripts/?.lua", lua_tostring(L, -1), slash ? ";" : "");

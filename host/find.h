@@ -3,6 +3,7 @@
 #define ACI_FIND_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 /* Pushes the folder of the installed scripts (in a build tree: the repository's), or nil. */
 void aci_scripts_push(lua_State *L);
@@ -17,8 +18,9 @@ const char *aci_script_find(lua_State *L, const char *name);
 void aci_scripts_searchers(lua_State *L);
 
 /* Sets package.beside (the script's own folder; empty without a script) and package.scripts (that
- * folder, ./scripts and the installed scripts), both in the form of package.path. */
-void aci_scripts_path(lua_State *L, const char *script);
+ * folder, ./scripts and the installed scripts), both in the form of package.path. For an installed
+ * script ./scripts comes before its own folder, so that a step copied out alone is the one used. */
+void aci_scripts_path(lua_State *L, const char *script, bool installed);
 
 /* --eject NAME: copies a script or step out for editing. Returns the exit code. */
 int aci_eject(lua_State *L, const char *program, const char *name);

@@ -90,8 +90,9 @@ static int run_script(lua_State *L, const aci_options *options) {
     bool input = strcmp(name, "-") == 0 && strcmp(options->words[options->script - 1], "--") != 0;
     int status;
     if (!input) {
+        bool bare = !strchr(name, '/');
         name = aci_script_find(L, name); /* anchored below what follows */
-        aci_scripts_path(L, name);
+        aci_scripts_path(L, name, bare && *name == '/');
     }
     status = luaL_loadfile(L, input ? NULL : name);
     if (status != LUA_OK)
@@ -144,7 +145,7 @@ static int run_all(lua_State *L, aci_options *options) {
     aci_state_open(L, options->no_environment);
     aci_options_arg(L, options);
     lua_gc(L, LUA_GCGEN, 0, 0);
-    aci_scripts_path(L, NULL);
+    aci_scripts_path(L, NULL, false);
     status = options->no_environment ? LUA_OK : run_init(L);
     if (status == LUA_OK)
         status = run_options(L, options);

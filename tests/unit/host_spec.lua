@@ -90,6 +90,16 @@ describe("the host", function()
       assert.matches("^/.*/scripts/steps/group%.lua$", group)
    end)
 
+   it("an installed script uses the step that was copied to ./scripts alone", function()
+      assert.equal(0, run("$PROGRAM --eject steps/all").code)
+      write("scripts/steps/all.lua", "print 'mine'; os.exit(3)")
+      for _, name in ipairs { "setup", "status.lua" } do
+         local result = run("ACIHOST_HOME=" .. folder .. "/home $PROGRAM " .. name .. " --cloud local")
+         assert.equal("mine\n", result.stdout)
+         assert.equal(3, result.code)
+      end
+   end)
+
    it("--eject copies a script or a step out, and never over an existing file", function()
       local first = run("$PROGRAM --eject setup && $PROGRAM --eject steps/storage")
       assert.equal(0, first.code)
