@@ -160,17 +160,26 @@ static int copy(const char *from, const char *to) {
     return failed;
 }
 
+/* A script or, by its whole name, a template; never what lies outside of the folder. */
+static const char *to_copy(lua_State *L, const char *root, const char *name) {
+    const char *path = strstr(name, "..") ? NULL : in_folder(L, root, name);
+    if (path || !root || strstr(name, ".."))
+        return path;
+    path = lua_pushfstring(L, "%s/%s", root, name);
+    return regular(path) ? path : NULL;
+}
+
 int aci_eject(lua_State *L, const char *program, const char *name) {
     char target[4096];
     const char *source;
     int failed;
     aci_scripts_push(L);
-    source = in_folder(L, lua_tostring(L, -1), name);
+    source = to_copy(L, lua_tostring(L, -1), name);
     if (!source) {
         fprintf(stderr, "%s: there is no script '%s' to copy out\n", program, name);
         return 2;
     }
-    snprintf(target, sizeof target, "scripts/%s%s", name, strstr(name, ".lua") ? "" : ".lua");
+    snprintf(target, sizeof target, "scripts%s", source + strlen(lua_tostring(L, -2)));
     failed = make_parents(target);
     if (!failed)
         failed = copy(source, target);

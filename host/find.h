@@ -22,7 +22,7 @@ void aci_scripts_searchers(lua_State *L);
  * script ./scripts comes before its own folder, so that a step copied out alone is the one used. */
 void aci_scripts_path(lua_State *L, const char *script, bool installed);
 
-/* --eject NAME: copies a script or step out for editing. Returns the exit code. */
+/* --eject NAME: copies a script, step or template out for editing. Returns the exit code. */
 int aci_eject(lua_State *L, const char *program, const char *name);
 
 #endif

@@ -1,4 +1,5 @@
 -- The two demo flows: their folders uploaded once, their deployments registered.
+local files = require "steps.files"
 local json = require "aci.json"
 local prefect = require "aci.prefect"
 local step = require "aci.step"
@@ -8,8 +9,6 @@ local demos = {
    { folder = "key_vault_demo", flow = "Key Vault Demo", name = "Manual Deployment" },
    { folder = "simple_demo", flow = "Simple Demo", name = "Simple Deployment" },
 }
-
-local flows = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/flows/"
 
 -- Each folder holds the flow twice, in Lua and in Python; the entrypoint names the one that runs.
 local function entrypoint(c, demo)
@@ -52,7 +51,7 @@ return step {
    want = function(c)
       local things = {}
       for _, demo in ipairs(demos) do
-         demo.code = prefect.folder(flows .. demo.folder)
+         demo.code = prefect.folder(files("flows/" .. demo.folder))
          things[#things + 1] = upload(c, demo)
       end
       for _, demo in ipairs(demos) do things[#things + 1] = deployment(c, demo) end

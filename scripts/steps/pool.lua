@@ -1,6 +1,7 @@
 -- Prefect 3: the work pool that the deployments are scheduled in, and the credentials that its worker makes
 -- container groups with. The job template is templates/pool.json; here it is bound to this set-up. Prefect 2
 -- has the queue and the infrastructure block in their place (steps/queue.lua, steps/blocks.lua).
+local files = require "steps.files"
 local fs = require "aci.fs"
 local images = require "steps.images"
 local json = require "aci.json"
@@ -8,7 +9,7 @@ local prefect = require "aci.prefect"
 local step = require "aci.step"
 local credentials = require "steps.credentials"
 
-local file = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/templates/pool.json"
+local file = files "templates/pool.json"
 
 --- What the variables of the template are, where neither the deployment nor the run says otherwise.
 local function defaults(c, block)

@@ -2,6 +2,7 @@
 local azure = require "aci.azure"
 local errors = require "aci.error"
 local clock = require "aci.clock"
+local files = require "steps.files"
 local fs = require "aci.fs"
 local json = require "aci.json"
 local task = require "aci.task"
@@ -13,8 +14,7 @@ local contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 
 -- The custom role is a file, so that its list of actions can be read and changed.
 local function custom_role()
-   local folder = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" or "."
-   return assert(json.decode(assert(fs.read(folder .. "/templates/role.json")), { comments = true }))
+   return assert(json.decode(assert(fs.read(files "templates/role.json")), { comments = true }))
 end
 
 --- The role definition: our own, or false where Contributor is wanted.

@@ -1,13 +1,14 @@
 -- The ARM template templates/acihost.json: network, way out, identity, vault with its secrets, agent.
 local crypto = require "aci.crypto"
 local errors = require "aci.error"
+local files = require "steps.files"
 local fs = require "aci.fs"
 local images = require "steps.images"
 local secret = require "aci.secret"
 local step = require "aci.step"
 local unknown = require "aci.step.unknown"
 
-local file = debug.getinfo(1, "S").source:match "^@(.*)/steps/[^/]*$" .. "/templates/acihost.json"
+local file = files "templates/acihost.json"
 
 -- A secure value can't be read back: a tag tells whether it is still the same. It is an HMAC, so that who reads
 -- tags can't try out values; its keys follow from the storage account's two, which a Reader does not get and which

@@ -100,6 +100,21 @@ describe("the host", function()
       end
    end)
 
+   it("a step copied out alone finds the templates and flows, and a template copied out is used", function()
+      for _, name in ipairs { "steps/template", "steps/roles", "steps/deployments", "templates/role.json" } do
+         assert.equal(0, run("$PROGRAM --eject " .. name).code)
+      end
+      assert.equal(fs.read "scripts/templates/role.json", fs.read(folder .. "/scripts/templates/role.json"))
+      write("scripts/show.lua", "local files = require 'steps.files'\n"
+         .. "print(files 'templates/role.json')\nprint(files 'flows/simple_demo')\n"
+         .. "for _, each in ipairs { 'template', 'roles', 'deployments' } do require('steps.' .. each) end")
+      local result = run("$PROGRAM show")
+      assert.equal("", result.stderr)
+      local role, flows = result.stdout:match "^(.-)\n(.-)\n$"
+      assert.matches("^%.?/?scripts/templates/role%.json$", role)
+      assert.matches("^/.*/scripts/flows/simple_demo$", flows)
+   end)
+
    it("--eject copies a script or a step out, and never over an existing file", function()
       local first = run("$PROGRAM --eject setup && $PROGRAM --eject steps/storage")
       assert.equal(0, first.code)
