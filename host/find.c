@@ -169,6 +169,13 @@ static const char *to_copy(lua_State *L, const char *root, const char *name) {
     return regular(path) ? path : NULL;
 }
 
+/* In the build tree's own folder the script is yours as it lies there. */
+static bool same_file(const char *one, const char *other) {
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 int aci_eject(lua_State *L, const char *program, const char *name) {
     char target[4096];
     const char *source;
@@ -181,7 +188,7 @@ int aci_eject(lua_State *L, const char *program, const char *name) {
     }
     snprintf(target, sizeof target, "scripts%s", source + strlen(lua_tostring(L, -2)));
     failed = make_parents(target);
-    if (!failed)
+    if (!failed && !same_file(source, target))
         failed = copy(source, target);
     if (failed) {
         fprintf(stderr, "%s: cannot write %s: %s%s\n", program, target, strerror(-failed),

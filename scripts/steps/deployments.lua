@@ -1,4 +1,6 @@
--- The two demo flows: their folders uploaded once, their deployments registered.
+-- The flows: their folders uploaded once, their deployments registered. Yours is one line more in the list: the
+-- folder in scripts/flows, the names, and what it takes as JSON schemas; what has no default has to be given:
+--    { folder = "squares", flow = "Squares", name = "Try", parameters = { numbers = { type = "array" } } },
 local files = require "steps.files"
 local json = require "aci.json"
 local prefect = require "aci.prefect"
@@ -37,11 +39,20 @@ local function by_pool(c, demo)
    } }
 end
 
+local function schema(parameters)
+   local required = {}
+   for name, each in pairs(parameters) do
+      if each.default == nil then required[#required + 1] = name end
+   end
+   table.sort(required)
+   return { title = "Parameters", type = "object", properties = json.object(parameters),
+      required = json.array(required) }
+end
+
 local function deployment(c, demo)
    local want = c.prefect:major() < 3 and by_blocks(c, demo) or by_pool(c, demo)
    want.flow, want.name, want.version, want.entrypoint = demo.flow, demo.name, "1", entrypoint(c, demo)
-   want.parameter_openapi_schema = { title = "Parameters", type = "object",
-      properties = json.object {}, required = json.array {} }
+   want.parameter_openapi_schema = schema(demo.parameters or {})
    return { kind = "deployment", id = demo.flow .. "/" .. demo.name, want = want }
 end
 

@@ -129,6 +129,14 @@ describe("the host", function()
       assert.equal(1, run("$PROGRAM --eject").code)
    end)
 
+   it("--eject in the program's own folder says that the file there is the one", function()
+      local before = fs.read "scripts/setup.lua"
+      local result = run("cd " .. fs.realpath "." .. " && $PROGRAM --eject setup")
+      assert.equal("scripts/setup.lua is yours to edit\n", result.stdout)
+      assert.equal(0, result.code)
+      assert.equal(before, fs.read "scripts/setup.lua")
+   end)
+
    it("keeps no module's path out of the folder that --eject writes to", function()
       local result = run("$PROGRAM --eject ../../etc/passwd")
       assert.equal(2, result.code)
