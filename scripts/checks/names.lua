@@ -14,8 +14,9 @@ return {
    run = function(c)
       if not vault_of(c) then
          if c.azure:deleted_vault(c.config.vault) then
-            return "note", ("the vault %s is deleted and holds its name"):format(c.config.vault),
-               "setup.lua recovers one that was ours; teardown.lua --purge frees the name"
+            return c.azure:group() and "wrong" or "note",
+               ("the vault %s is deleted and holds its name"):format(c.config.vault),
+               "teardown.lua --purge removes all and frees the name; or set vault to another name in config.lua"
          end
          local free, why = c.azure:name_available("Microsoft.KeyVault/vaults", c.config.vault)
          if not free then return "wrong", why, "set vault to another name in config.lua" end

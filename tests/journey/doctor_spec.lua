@@ -18,6 +18,10 @@ describe("doctor.lua on the local cloud", function()
       return by_check(assert(require("aci.json").decode(out)))
    end
 
+   local function turns(pattern)
+      journey.eventually(20, function() return select(2, here:run { "doctor" }):find(pattern) end)
+   end
+
    it("finds nothing wrong where nothing has been made, and writes nothing", function()
       local seen = examine(0)
       assert.equal("ok", seen.login.state)
@@ -51,6 +55,39 @@ describe("doctor.lua on the local cloud", function()
       assert.truthy(seen.identity.advice:find("Key Vault Secrets User", 1, true))
       assert.truthy(seen.principal.seen:find "AADSTS7000215")
       assert.equal("ok", seen.storage.state)
+   end)
+
+   it("notices that the principal has lost its role, and setup.lua gives it back", function()
+      here:good { "setup" }
+      here:lua [[
+         local c = require "aci.setup".connect()
+         local group = c.azure:group_id()
+         for _, a in ipairs(c.azure:list(group .. "/providers/Microsoft.Authorization/roleAssignments")) do
+            if a.properties.scope == group then c.azure:delete(a.id) end
+         end]]
+      turns "principal +wrong"
+      assert.truthy(examine(1).principal.advice:find("setup.lua gives it the role custom", 1, true))
+      here:good { "setup" }
+      assert.equal("ok", examine(0).principal.state)
+   end)
+
+   it("says how a stopped agent is started, and that works", function()
+      here:lua [[
+         local c = require "aci.setup".connect()
+         c.azure:post(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/"
+            .. c.config.agent .. "/stop")]]
+      turns "agent +wrong"
+      here:lua(examine(1).agent.advice:match "%-e '(.*)'")
+      turns "agent +ok"
+   end)
+
+   it("a vault that was deleted by hand is wrong", function()
+      here:lua [[
+         local c = require "aci.setup".connect()
+         c.azure:delete(c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault)]]
+      local seen = examine(1)
+      assert.equal("wrong", seen.names.state)
+      assert.truthy(seen.names.advice:find("--purge", 1, true))
    end)
 
    it("ends as a failed login does", function()
