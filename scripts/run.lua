@@ -23,9 +23,8 @@ local options, names = cli.parse(arg, {
 
 local LEVELS = { [10] = "DEBUG", [20] = "INFO", [30] = "WARNING", [40] = "ERROR", [50] = "CRITICAL" }
 
-local function usage(message)
-   fail.raise { kind = "usage", code = "arguments", message = message,
-      advice = 'for example: -p limit=3 -p name=orion' }
+local function usage(message, example)
+   fail.raise { kind = "usage", code = "arguments", message = message, advice = "for example: " .. example }
 end
 
 --- A misspelt parameter would only be noticed by the flow, or by nobody.
@@ -46,7 +45,7 @@ local function parameters(deployment)
    local map = {}
    for _, text in ipairs(options.parameter or {}) do
       local name, value = text:match "^([%w_]+)=(.*)$"
-      if not name then usage(("%q is not NAME=VALUE"):format(text)) end
+      if not name then usage(("%q is not NAME=VALUE"):format(text), "-p limit=3 -p name=orion") end
       check_name(name, deployment)
       local decoded = json.decode(value)
       if decoded == nil then decoded = value end
@@ -75,10 +74,14 @@ local function job_variables(deployment)
    for _, text in ipairs(options["job-variable"]) do
       local path, value = text:match "^([^=]+)=(.*)$"
       local name, rest = (path or ""):match "^([^.]+)%.?(.*)$"
-      if not name then usage(("%q is not NAME=VALUE"):format(text)) end
+      if not name then usage(("%q is not NAME=VALUE"):format(text), "-j cpu=2 -j env.STAGE=test") end
       if not known[name] then
+         local all = {}
+         for each in pairs(known) do all[#all + 1] = each end
+         local meant = nearest(name, all)
          fail.raise { kind = "usage", code = "job_variable",
-            message = ("the work pool %q has no variable %q"):format(deployment.work_pool_name, name) }
+            message = ("the work pool %q has no variable %q"):format(deployment.work_pool_name, name),
+            advice = meant and ("did you mean %s?"):format(meant) }
       end
       local decoded
       if rest == "" and known[name].type ~= "string" then decoded = json.decode(value) end
@@ -180,8 +183,18 @@ local function last_lines(tail)
    end
 end
 
-local function follow(id)
+--- The agent may have ended since: a run that nobody has taken by then is left to whoever comes.
+local function still_served(deployment, run, deadline)
+   local waits = run.state_name == "Scheduled" or run.state_name == "Late"
+   if not waits or clock.monotonic() < deadline or served(deployment) then return end
+   local _, message, advice = missing(deployment)
+   fail.raise { kind = "timeout", code = "no_agent", message = message,
+      advice = ("%s; the run %s stays scheduled"):format(advice, run.name) }
+end
+
+local function follow(id, deployment)
    local tail, state = api:log_tail(id), nil
+   local deadline = clock.monotonic() + (options.wait or 30)
    while true do
       local run = api:run(id)
       if not run then fail.raise { kind = "not_found", code = "run", message = "the run was deleted" } end
@@ -191,6 +204,7 @@ local function follow(id)
          if run.state_type == "COMPLETED" or run.state_type == "FAILED" then last_lines(tail) end
          return run
       end
+      still_served(deployment, run, deadline)
       task.sleep(1)
    end
 end
@@ -203,7 +217,7 @@ say("flow run %s (%s)", started.name, started.id)
 local left <close> = setmetatable({}, { __close = function(_, why) -- luacheck: ignore
    if fail.is(why, "interrupted") then say("\nthe run %s goes on without us", started.name) end
 end })
-local run = follow(started.id)
+local run = follow(started.id, deployment)
 
 if options.output == "json" then
    cli.output({ id = run.id, name = run.name, state = run.state_type, message = run.state.message,

@@ -150,6 +150,26 @@ describe("the worker", function()
       assert.equal(0, #api:runs { flows = { name = { any_ = { "Lonely" } } } })
    end)
 
+   it("says that the agent has ended since, with exit 7, and leaves the run scheduled", function()
+      api:put_deployment { flow = "Left", name = "D", work_queue_name = "left" }
+      local queue = api:put_queue "left"
+      local function polled(text)
+         api:request("PATCH", "/work_queues/" .. queue.id, { json = { last_polled = text } })
+      end
+      polled(clock.iso())
+      local later = task.spawn(function()
+         while #api:runs { flows = { name = { any_ = { "Left" } } } } == 0 do task.sleep(0.1) end
+         polled "2020-01-01T00:00:00Z"
+      end)
+      local ran = acihost("run", "--wait", "1", "Left/D")
+      later:wait()
+      assert.equal(7, ran.code)
+      assert.matches("nobody asks the work queue left.*stays scheduled", ran.stderr)
+      local run = api:runs { flows = { name = { any_ = { "Left" } } } }[1]
+      assert.equal("SCHEDULED", run.state_type)
+      api:set_run_state(run.id, { type = "CANCELLED" })
+   end)
+
    it("tells the outcome of a run by its exit code", function()
       start()
       assert(fs.write(home .. "/slow/flow.lua", 'return { slow = require("aci.flow").flow { name = "Slow",'
