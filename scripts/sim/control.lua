@@ -45,6 +45,8 @@ control:route("POST /faults", { anonymous = true, write = false }, function(req)
    refuse.unless(type(rule.match) == "string", 400, "BadRequest", "A fault has a match.")
    refuse.unless(rule.play == nil or plays.known(rule.play), 400, "BadRequest",
       ("There is no play %s; scripts/sim/groupplays.lua names them."):format(tostring(rule.play)))
+   local whole, why = pcall(string.find, "", rule.match)
+   refuse.unless(whole, 400, "BadRequest", ("The match %q is no Lua pattern: %s."):format(rule.match, why))
    req.cloud.faults:plant(rule)
    return 201, rule
 end)

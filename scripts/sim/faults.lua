@@ -32,10 +32,15 @@ function methods:clear()
    self.rules = {}
 end
 
+--- In small letters, but for the classes: %S is not %s.
+local function lowered(pattern)
+   return (pattern:gsub("%%?.", function(each) return #each == 1 and each:lower() or nil end))
+end
+
 local function hits(rule, req)
    local path = ("%s %s"):format(req.method, req.target):lower()
    local whole = ("%s https://%s%s"):format(req.method, req.host, req.target):lower()
-   local pattern = rule.match:lower()
+   local pattern = lowered(rule.match)
    return path:find(pattern) or whole:find(pattern)
 end
 

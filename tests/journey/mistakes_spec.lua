@@ -135,6 +135,10 @@ describe("a mistake", function()
 
       it("in what a fault is to be", function()
          says(2, { "fault needs a JSON object: line 1, column 2" }, j:run { "sim", "fault", "{bad" })
+         says(1, { 'is no Lua pattern: unfinished capture' }, j:run { "sim", "fault", '{"match":"(","status":500}' })
+         j:good { "sim", "fault", '{"match":"%S+/resourceGroups","status":400,"times":9}' }
+         assert.equal(1, (j:run { "status" }))
+         j:good { "sim", "fault", "--clear" }
          says(2, { "taken needs storage or vault, and a name" }, j:run { "sim", "taken", "stoarge", "x" })
       end)
 
