@@ -2,6 +2,7 @@
 -- stays and is named; --plan only shows it.
 local cli = require "aci.cli"
 local errors = require "aci.error"
+local json = require "aci.json"
 local setup = require "aci.setup"
 
 local steps = require "steps.all"
@@ -14,12 +15,22 @@ local options = cli.parse(arg, {
 local c = setup.connect { cloud = options.cloud }
 setup.targets(c)
 
-local going = 0
-for _, each in ipairs(options.plan and setup.removal(c, steps) or {}) do
-   print(("  %-8s %s%s"):format(each.action, each.label, each.why and ": " .. each.why or ""))
-   if each.action == "remove" then going = going + 1 end
+local as_json = options.output == "json"
+
+local function plan()
+   local going, things = 0, json.array {}
+   for index, each in ipairs(setup.removal(c, steps)) do
+      things[index] = { action = each.action, thing = each.label, why = each.why }
+      if each.action == "remove" then going = going + 1 end
+      if not as_json then
+         print(("  %-8s %s%s"):format(each.action, each.label, each.why and ": " .. each.why or ""))
+      end
+   end
+   if as_json then cli.output({ changes = going, things = things }, options) end
+   return going == 0 and 0 or 3
 end
-if options.plan then os.exit(going == 0 and 0 or 3, true) end
+
+if options.plan then os.exit(plan(), true) end
 
 if not cli.confirm(("remove everything in group %s and its Prefect objects?"):format(
       c.config.group), options, c.config.group) then
@@ -27,15 +38,25 @@ if not cli.confirm(("remove everything in group %s and its Prefect objects?"):fo
 end
 
 local lock <close> = setup.alone(c) -- luacheck: ignore
-setup.remove(c, steps, function(word, label) io.stderr:write(("  %-8s %s\n"):format(word, label)) end)
+local done = json.array {}
+local function tell(word, label)
+   done[#done + 1] = { action = word, thing = label }
+   io.stderr:write(("  %-8s %s\n"):format(word, label))
+end
+setup.remove(c, steps, tell)
+
+local function say(text)
+   if not as_json then print(text) end
+end
 
 if setup.deleted_vault(c) then
    if options.purge then
       c.azure:purge_vault(c.config.vault)
-      io.stderr:write("  purged   vault " .. c.config.vault .. "\n")
+      tell("purged", "vault " .. c.config.vault)
    else
-      print(("the vault %s is deleted and can be recovered; its name is free after --purge"):format(
+      say(("the vault %s is deleted and can be recovered; its name is free after --purge"):format(
          c.config.vault))
    end
 end
-print "everything that setup.lua made is gone"
+say "everything that setup.lua made is gone"
+if as_json then cli.output({ things = done }, options) end

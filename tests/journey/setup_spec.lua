@@ -171,6 +171,18 @@ describe("what is in the way", function()
          'print(#require "aci.setup".connect().graph:applications_named "prefect-aci")' }))
    end)
 
+   it("tells a teardown as JSON too", function()
+      local code, out = here:run { "teardown", "--plan", "--output", "json" }
+      assert.equal(3, code)
+      local plan = assert(json.decode(out))
+      assert.is_true(plan.changes > 5)
+      assert.same({ action = "remove", thing = "work queue armaci" }, plan.things[#plan.things])
+      local gone = here:json { "teardown", "--yes", "--purge", "--output", "json" }
+      assert.same({ action = "purged", thing = gone.things[#gone.things].thing }, gone.things[#gone.things])
+      assert.same({ changes = 0, things = {} }, here:json { "teardown", "--plan", "--output", "json" })
+      here:good { "setup" }
+   end)
+
    it("a deleted vault is told by plan and set-up, and purged by teardown", function()
       here:good { "teardown", "--yes" }
       for _, words in ipairs { { "setup", "--plan" }, { "setup" } } do

@@ -123,6 +123,16 @@ describe("steps", function()
       assert.equal("one", world.two.body.of)
    end)
 
+   it("name the place of what is no step in the list, as of a file that returns nothing", function()
+      local fine = step { name = "a", want = function() return {} end }
+      for _, stray in ipairs { true, "steps.b", { name = "b" } } do
+         local ok, err = pcall(step.order, { fine, stray, fine })
+         assert.is_false(ok)
+         assert.truthy(errors.is(err, "usage"))
+         assert.matches("number 2 in the list of steps is no step", tostring(err), 1, true)
+      end
+   end)
+
    it("refuse circles, unknown needs, two of a name and misspelt fields", function()
       local function want() return {} end
       local function fails(steps) return not pcall(step.order, steps) end

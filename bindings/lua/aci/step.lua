@@ -50,8 +50,12 @@ function step.order(steps)
    local by_name, state, ordered = {}, {}, {}
    -- `{ require "a", require "b" }` ends in a string: require's second result, where b was found.
    if type(steps[#steps]) == "string" then steps[#steps] = nil end
-   for _, this in ipairs(steps) do
-      if by_name[this.name] then
+   for index, this in ipairs(steps) do
+      if type(this) ~= "table" or not this.want then
+         errors.raise { kind = "usage", code = "NoStep",
+            message = ("number %d in the list of steps is no step"):format(index),
+            advice = "its file has to end with: return step { name = ..., want = ... }" }
+      elseif by_name[this.name] then
          errors.raise { kind = "usage", code = "TwoSteps",
             message = ("two steps are named '%s'"):format(this.name) }
       end
