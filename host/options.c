@@ -69,7 +69,7 @@ static void print_usage(FILE *out, const char *program) {
             "  -W        turn warnings on\n"
             "  --        stop handling options\n"
             "  -         stop handling options and execute stdin\n"
-            "  --eject NAME  copy a script or step (as setup, steps/storage) out for editing\n"
+            "  --eject NAME  copy out for editing: setup, steps/storage, templates/role.json\n"
             "  --help        show this and the scripts that come with the program\n",
             program);
 }
@@ -87,7 +87,9 @@ void aci_options_help(const char *program) {
     printf("Scripts that come with it; each takes --help:\n"
            "  setup.lua     make everything that a deployment needs\n"
            "  status.lua    show what of it exists\n"
+           "  doctor.lua    find what keeps runs from working\n"
            "  run.lua       start a flow run and follow it\n"
+           "  logs.lua      show what a run or a container wrote\n"
            "  worker.lua    run what is scheduled in a work queue\n"
            "  teardown.lua  remove everything that setup made\n"
            "  image.lua     build the container image\n"

@@ -101,6 +101,33 @@ describe("setup.lua on the local cloud", function()
       assert.truthy(here:good({ "run", "Simple Demo/Simple Deployment" }):find "Completed")
    end)
 
+   it("deploys and runs the README's flow: a folder, and a line in a copied step", function()
+      local place = here.home .. "/own"
+      fs.mkdir(place)
+      local function from_there(words, expected)
+         local options = here:options(words)
+         options.cwd = place
+         local result = assert(process.run(options))
+         assert.equal(expected or 0, result.code, result.stdout .. result.stderr)
+         return result.stdout .. result.stderr
+      end
+      from_there { "--eject", "steps/deployments" }
+      local text = assert(fs.read "README.md"):match "\n## Flows in Lua\n\n(.-)\n\nis the flow":gsub("\n    ", "\n")
+      local step = assert(fs.read(place .. "/scripts/steps/deployments.lua"))
+      fs.mkdir(place .. "/scripts/flows")
+      fs.mkdir(place .. "/scripts/flows/squares")
+      assert(fs.write(place .. "/scripts/flows/squares/flow.lua", (text:gsub("^    ", ""))))
+      local line = step:match "\n%-%- +({ folder = \"squares\"[^\n]+)\n"
+      assert(fs.write(place .. "/scripts/steps/deployments.lua", (step:gsub("local demos = {\n",
+         function(before) return before .. "   " .. line .. "\n" end))))
+      assert.truthy(from_there({ "setup", "--plan" }, 3):find("create   deployment Squares/Try", 1, true))
+      from_there { "setup" }
+      assert.truthy(from_there({ "run", "Squares/Try", "-p", "numbers=[1,2,3]" }):find("the sum is 14", 1, true))
+      assert.truthy(from_there({ "run", "Squares/Try" }, 1):find("numbers is required", 1, true))
+      from_there { "-e", 'require "aci.setup".connect().prefect:delete_deployment("Squares", "Try")' }
+      here:good { "setup" }
+   end)
+
    it("shows a change, makes it, and only it", function()
       local extra = { ACIHOST_TESTSECRET = "Another0ne" }
       local code, out = here:run({ "setup", "--plan" }, extra)
