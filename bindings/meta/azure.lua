@@ -130,6 +130,12 @@ function Azure:name_available(kind, name) end
 ---@return table?
 function Azure:deleted_vault(name, location) end
 
+--- Takes a deleted vault back, with its secrets. Roles that were given on it are not.
+---@param id string the vault's
+---@param location string
+---@return table
+function Azure:recover_vault(id, location) end
+
 function Azure:purge_vault(name, location) end
 
 --- Asks whether a template would deploy. The text is sent as it is, with its comments.

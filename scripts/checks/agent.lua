@@ -1,7 +1,4 @@
 -- The container group of the agent runs.
-local START = "acihost logs.lua --agent shows what it wrote; this starts it again: "
-   .. "acihost -e 'local c = require \"aci.setup\".connect() c.azure:post(%q)'"
-
 local function last_event(view)
    local events = view and view.events or {}
    local last = events[#events]
@@ -20,6 +17,8 @@ return {
       local seen = ("%s is %s, started anew %d times"):format(c.config.agent, now.state or "unknown",
          view.restartCount or 0)
       if now.state == "Running" then return "ok", seen end
-      return "wrong", seen .. last_event(view), START:format(group.id .. "/start")
+      local stopped = (group.properties.instanceView or {}).state == "Stopped"
+      return "wrong", seen .. last_event(view), stopped and "setup.lua starts it again"
+         or "acihost logs.lua --agent shows what it wrote"
    end,
 }

@@ -187,10 +187,15 @@ local function show(_, row)
    return row.body
 end
 
+--- The vault comes back with its secrets, on the management plane too.
 local function recover(req, r)
    local deleted = vaults.find_deleted(req.state, r.name)
    req.state.db:run("DELETE FROM deleted_vaults WHERE name = ?", r.name:lower())
-   return 200, show(req, r:store(deleted.body, { pending = "RegisteringDns", seconds = SECONDS.create }))
+   local row = r:store(deleted.body, { pending = "RegisteringDns", seconds = SECONDS.create })
+   for _, newest in ipairs(vaultsecrets.list(req.state, r.name)) do
+      vaults.keep_secret(req.state, { id = r.id, name = r.name, body = deleted.body }, newest.known.shown, newest)
+   end
+   return 200, show(req, row)
 end
 
 local function put_vault(req, r)

@@ -5,6 +5,7 @@ local files = require "steps.files"
 local fs = require "aci.fs"
 local images = require "steps.images"
 local secret = require "aci.secret"
+local setup = require "aci.setup"
 local step = require "aci.step"
 local unknown = require "aci.step.unknown"
 
@@ -74,10 +75,11 @@ local function check_vault_name(c, thing)
    for _, row in ipairs(thing.rows) do
       if row.current and row.type:lower() == "microsoft.keyvault/vaults" then return end
    end
+   if setup.deleted_vault(c) then return end -- ours: it is taken back
    if c.azure:deleted_vault(name) then
       errors.raise { kind = "conflict", code = "VaultDeleted",
          message = ("the vault %s is deleted but not purged: its name is not free"):format(name),
-         advice = "purge it (acihost teardown.lua --purge) or set vault to another name" }
+         advice = "it is not of this set-up: whoever deleted it can purge it; or set vault to another name" }
    end
    local free, why = c.azure:name_available("Microsoft.KeyVault/vaults", name)
    if free == false then
@@ -97,14 +99,31 @@ local function check_reachable(c)
    end
 end
 
+--- Our vault may have been deleted alone, or by a teardown: its name is not free, and the secrets are still in it.
+local function lost_vault(c)
+   local id = c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault
+   local deleted = not c.azure:get(id) and setup.deleted_vault(c)
+   return deleted and { kind = "recovered", id = id, name = c.config.vault, location = c.config.location,
+      deleted = deleted } or nil
+end
+
+--- A template does not start what somebody stopped.
+local function stopped_agent(c)
+   local id = c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/" .. c.config.agent
+   local group = c.azure:get(id)
+   local stopped = group and (group.properties.instanceView or {}).state == "Stopped"
+   return stopped and { kind = "started", id = id, name = c.config.agent } or nil
+end
+
 return step {
    name = "template",
    needs = { "group", "queue", "registry", "storage" }, -- the agent makes a queue that it does not find
    want = function(c)
       check_reachable(c)
-      return { { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),
+      local all = { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),
          parameters = parameters(c), check = check_vault_name,
-         passing = { InaccessibleImage = 600 } } } -- until the right to pull is in force
+         passing = { InaccessibleImage = 600 } } -- until the right to pull is in force
+      return { lost_vault, all, stopped_agent }
    end,
    gives = function(c)
       local group, config = c.azure:group_id() .. "/providers/", c.config

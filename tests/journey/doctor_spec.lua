@@ -71,23 +71,44 @@ describe("doctor.lua on the local cloud", function()
       assert.equal("ok", examine(0).principal.state)
    end)
 
-   it("says how a stopped agent is started, and that works", function()
+   it("sees a stopped agent, and setup.lua starts it", function()
       here:lua [[
          local c = require "aci.setup".connect()
          c.azure:post(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/"
             .. c.config.agent .. "/stop")]]
       turns "agent +wrong"
-      here:lua(examine(1).agent.advice:match "%-e '(.*)'")
+      assert.equal("setup.lua starts it again", examine(1).agent.advice)
+      local code, plan = here:run { "setup", "--plan" }
+      assert.equal(3, code)
+      assert.matches("change +container group prefect%-agent, started\n +state: Stopped %-> Running\n.*\n1 of", plan)
+      assert.matches("stopped +containers of prefect%-agent\n", (here:good { "status" }))
+      here:good { "setup" }
       turns "agent +ok"
    end)
 
-   it("a vault that was deleted by hand is wrong", function()
+   it("sees a vault that was deleted by hand, and setup.lua takes it back with its secrets", function()
+      local function version()
+         local code, out = here:lua [[
+            local c = require "aci.setup".connect()
+            local vault = c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault
+            print(c.azure:get(vault .. "/secrets/testsecret").properties.secretUriWithVersion)]]
+         assert.equal(0, code)
+         return out
+      end
+      local before = version()
       here:lua [[
          local c = require "aci.setup".connect()
          c.azure:delete(c.azure:group_id() .. "/providers/Microsoft.KeyVault/vaults/" .. c.config.vault)]]
       local seen = examine(1)
       assert.equal("wrong", seen.names.state)
-      assert.truthy(seen.names.advice:find("--purge", 1, true))
+      assert.truthy(seen.names.advice:find("setup.lua takes it back", 1, true))
+      local code, plan = here:run { "setup", "--plan" }
+      assert.equal(3, code)
+      assert.matches("change +the deleted key vault kv%-%w+\n +vault kv%-%w+: recover\n", plan)
+      here:good { "setup" }
+      examine(0)
+      assert.equal(before, version())
+      here:good { "run", "Key Vault Demo/Manual Deployment" }
    end)
 
    it("ends as a failed login does", function()

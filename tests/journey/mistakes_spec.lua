@@ -192,13 +192,22 @@ describe("a mistake", function()
          says(2, { "without a terminal add --yes" }, j:run { "teardown" })
       end)
 
-      it("of a teardown without --purge is mended by one with it", function()
+      it("of a teardown without --purge is mended by set-up, or by one with it", function()
          j:good { "teardown", "--yes" }
-         assert.matches("absent *Microsoft.KeyVault/vaults ", (j:good { "status" }))
-         says(6, { "is deleted but not purged", "acihost teardown.lua --purge" }, j:run { "setup" })
-         says(6, { "is deleted but not purged" }, j:run(plan))
+         assert.matches("deleted *Microsoft.KeyVault/vaults ", (j:good { "status" }))
+         assert.matches("recover", select(2, j:run(plan)))
+         j:good { "setup" }
+         j:good { "teardown", "--yes" }
          assert.matches("purged", select(2, j:good { "teardown", "--purge", "--yes" }))
          assert.equal(3, (j:run(plan)))
+      end)
+
+      it("of a vault's name that another set-up has deleted", function()
+         j:good { "setup" }
+         local name = (j:good { "status" }):match "vaults (kv%-%w+)"
+         j:good { "teardown", "--yes" }
+         says(6, { "is deleted but not purged", "it is not of this set-up" },
+            j:run({ "setup" }, { AZURE_RESOURCE_GROUP = "another-rg", KV_NAME = name }))
       end)
    end)
 end)

@@ -103,6 +103,12 @@ function helpers:deleted_vault(name, location)
       location or self.config.location, name))
 end
 
+--- Takes a deleted vault back, with its secrets. Roles that were given on it are not.
+function helpers:recover_vault(id, location)
+   return self:put(id, nil, { location = location, properties = { tenantId = self.config.tenant,
+      sku = { family = "A", name = "standard" }, createMode = "recover" } })
+end
+
 --- Purges a deleted vault, so that its name can be taken again.
 function helpers:purge_vault(name, location)
    return self:post(("providers/Microsoft.KeyVault/locations/%s/deletedVaults/%s/purge"):format(
