@@ -18,4 +18,5 @@ return {
    require "checks.principal",
    require "checks.work",
    require "checks.images",
+   require "checks.things",
 }

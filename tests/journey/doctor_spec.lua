@@ -111,6 +111,21 @@ describe("doctor.lua on the local cloud", function()
       here:good { "run", "Key Vault Demo/Manual Deployment" }
    end)
 
+   it("sees that a flow's code is gone, and setup.lua brings it back", function()
+      here:lua [[
+         local c = require "aci.setup".connect()
+         local store = require "aci.blob".connect(c.config, c.config.storage_account, c.azure:storage_key(
+            c.azure:group_id() .. "/providers/Microsoft.Storage/storageAccounts/" .. c.config.storage_account))
+         for _, each in ipairs((store:list(c.config.container, { prefix = "simple_demo-" }))) do
+            store:delete(c.config.container, each.name)
+         end]]
+      local things = examine(1).things
+      assert.equal("wrong", things.state)
+      assert.matches("^code simple_demo%-%x+ is absent$", things.seen)
+      here:good { "setup" }
+      assert.equal("ok", examine(0).things.state)
+   end)
+
    it("ends as a failed login does", function()
       local owner = here:owner()
       local code, out = here:run({ "doctor" }, { AZURE_TENANT_ID = owner.tenant,
