@@ -280,13 +280,23 @@ static void dispatch(const struct epoll_event *event) {
         at->source->on_ready(at->source, event->events);
 }
 
+/* Would the wait never end? */
+static bool is_idle(uint64_t until_ns) {
+    return !loop.watched && !loop.heap_size && !loop.first && until_ns == UINT64_MAX;
+}
+
 int aci_loop_turn(uint64_t until_ns) {
     struct epoll_event events[64];
     int failed = open_loop();
     if (failed)
         return failed;
-    if (!loop.watched && !loop.heap_size && !loop.first && until_ns == UINT64_MAX)
+    if (is_idle(until_ns))
         return -EDEADLK;
+    /* First, so that what it starts is waited for in this turn: libcurl begins each transfer so. */
+    if (loop.heap_size && loop.heap[0]->due == 0)
+        fire_timers();
+    if (is_idle(until_ns))
+        return 0;
     int count = wait_events(events, 64, until_ns);
     if (count < 0 && errno != EINTR)
         return -errno;

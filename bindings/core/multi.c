@@ -162,10 +162,9 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
         aci_timer_cancel(&net.timer);
         return 0;
     }
+    uint64_t due = milliseconds ? aci_now_ns() + (uint64_t)milliseconds * 1000000u : 0;
     net.timer.on_due = on_due;
-    return aci_timer_set(&net.timer, aci_now_ns() + (uint64_t)milliseconds * 1000000u) < 0
-               ? broken()
-               : 0;
+    return aci_timer_set(&net.timer, due) < 0 ? broken() : 0;
 }
 
 static int open_multi(void) {
