@@ -6,25 +6,30 @@ return {
    -- cloud = "local",                        -- [ACIHOST_CLOUD]
 
    -- Azure: needed when cloud = "azure". Who signs in is the first of: client_id with its secret or certificate,
-   -- a federated token, the managed identity, az login, and on a terminal a code for the browser. One of them
-   -- alone: credentials = "AzureCliCredential" [AZURE_TOKEN_CREDENTIALS].
+   -- a federated token, the managed identity, az login, and on a terminal a code for the browser.
    -- tenant       = "contoso.onmicrosoft.com",               -- or a GUID [AZURE_TENANT_ID, TENANT_ID]
    -- subscription = "00000000-0000-0000-0000-000000000000",  -- [AZURE_SUBSCRIPTION_ID, SUBSCRIPTION_ID]
    -- client_id    = "00000000-0000-0000-0000-000000000000",  -- [AZURE_CLIENT_ID, CLIENT_ID]
    -- The secret is better left to the environment: [AZURE_CLIENT_SECRET, CLIENT_SECRET].
    -- client_certificate = "login.pem",       -- or PKCS#12, in place of a secret [AZURE_CLIENT_CERTIFICATE_PATH]
+   -- send_certificate_chain = true,          -- for a subject and issuer login [AZURE_CLIENT_SEND_CERTIFICATE_CHAIN]
+   -- A certificate's password is better left to the environment: [AZURE_CLIENT_CERTIFICATE_PASSWORD].
+   -- federated_token_file = "/var/run/token",                -- [AZURE_FEDERATED_TOKEN_FILE]
+   -- credentials = "AzureCliCredential",     -- the only way to sign in [AZURE_TOKEN_CREDENTIALS]
    -- azure_cloud = "AzureUSGovernment",      -- or AzureChinaCloud [AZURE_CLOUD; AZURE_AUTHORITY_HOST says it too]
 
    -- Prefect: on the local cloud its own is used unless this names another.
    -- prefect_url = "http://127.0.0.1:4200/api",              -- [PREFECT_API_URL]
-   -- The key is better left to the environment: [PREFECT_API_KEY].
-   -- prefect_version = "3",                  -- what the local cloud plays, 2 unless set [ACIHOST_PREFECT]
+   -- Cloud's key, or a guarded server's user:password, is better left to the environment: [PREFECT_API_KEY,
+   -- PREFECT_API_AUTH_STRING].
+   -- prefect_version = 3,                    -- what the local cloud plays, 2 unless set [ACIHOST_PREFECT]
    -- queue = "armaci",                       -- Prefect 2: work queue that the agent polls [ACIHOST_QUEUE]
    -- work_pool = "armaci",                   -- Prefect 3: work pool that the worker serves [ACIHOST_WORK_POOL]
 
    -- Where, and under which names. The vault's and the storage account's are worldwide; they derive from the
    -- subscription and the group where they are not set.
    -- location = "northeurope",               -- [AZURE_LOCATION]
+   -- any_location = true,                    -- take a region that our list does not know [ACIHOST_ANY_LOCATION]
    -- group = "aci-rg",                       -- [AZURE_RESOURCE_GROUP]
    -- vault = "kv-orion-dev",                 -- [KV_NAME]
    -- storage_account = "orionflows01",       -- [AZURE_STORAGE_ACCOUNT]
@@ -46,6 +51,27 @@ return {
    -- A container registry with our own image in it: true derives a name, a text is its name. Agent and Lua jobs run
    -- from it then, and flow_language is lua where it is not set. Azure bills the registry by the day.
    -- registry = true,                        -- [ACIHOST_REGISTRY]
+
+   -- The way out of the agent's network (about 36 USD a month). false: not made; one that is there stays.
+   -- nat_gateway = false,                    -- [ACIHOST_NAT_GATEWAY]
+
+   -- The network that you are in: certificates to trust besides the system's, as a proxy's.
+   -- ca_file = "/etc/ssl/corporate.pem",     -- [ACIHOST_CA_FILE]
+
+   -- The local cloud's state is kept in a folder of yours unless this names another.
+   -- home = "/var/lib/acihost",              -- [ACIHOST_HOME]
+
+   -- Another Blob service, with the account in its path; its key is better left to the environment:
+   -- [AZURE_STORAGE_KEY].
+   -- blob_endpoint = "http://127.0.0.1:10000/devstoreaccount1",   -- [ACIHOST_BLOB_ENDPOINT]
+
+   -- Addresses of a cloud that azure_cloud does not know.
+   -- authority = "https://login.microsoftonline.com",        -- [AZURE_AUTHORITY_HOST]
+   -- arm_endpoint = "https://management.azure.com",
+   -- graph_endpoint = "https://graph.microsoft.com",
+   -- vault_suffix = "vault.azure.net",
+   -- storage_suffix = "core.windows.net",
+   -- registry_suffix = "azurecr.io",
 
    -- The value of the demo's secret is better left to the environment: [ACIHOST_TESTSECRET].
 }

@@ -26,7 +26,7 @@ end
 -- In a container group everything that matters is in the environment, on Azure and on the local cloud.
 local inside = os.getenv "PREFECT__FLOW_RUN_ID" ~= nil
 local settings = inside and config.load({ cloud = "azure" }, { need = { "prefect_url" }, file = false })
-   or config.load()
+   or cli.notes(config.load())
 -- A flow that has done its work waits for a Prefect that is away, a quarter of an hour and more.
 settings.prefect_tries = 60
 local api = prefect.connect(settings)

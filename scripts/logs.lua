@@ -59,7 +59,7 @@ local function find_run(api)
 end
 
 local function of_run()
-   local api = prefect.connect(config.load { cloud = options.cloud })
+   local api = prefect.connect(cli.notes(config.load { cloud = options.cloud }))
    local run = find_run(api)
    local tail, show = api:log_tail(run.id), printer(write_entry)
    local over
@@ -79,7 +79,7 @@ local function state_of(group)
 end
 
 local function of_group(name)
-   local settings = config.load { cloud = options.cloud }
+   local settings = cli.notes(config.load { cloud = options.cloud })
    local az = azure.connect(settings)
    local id = az:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/" .. (name or settings.agent)
    local group = az:get(id) or not_found(("container group %s in %s"):format(name or settings.agent, settings.group),

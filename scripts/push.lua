@@ -36,7 +36,8 @@ local settings = {
    end,
 }
 local target = not options.user and is_azure(to.host)
-   and registry.azure(config.load { cloud = options.cloud }, to.host, settings) or registry.connect(settings)
+   and registry.azure(cli.notes(config.load { cloud = options.cloud }), to.host, settings)
+   or registry.connect(settings)
 local result = target:push(to.repository, to.tag, image.read(file))
 
 if options.output == "json" then

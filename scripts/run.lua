@@ -54,7 +54,7 @@ local function parameters(deployment)
    return map
 end
 
-local api = prefect.connect(config.load { cloud = options.cloud })
+local api = prefect.connect(cli.notes(config.load { cloud = options.cloud }))
 
 --- The variables that the deployment's work pool knows, by name.
 local function pool_variables(deployment)

@@ -179,5 +179,5 @@ end
 
 local options, words = cli.parse(arg, { usage = USAGE, options = OPTIONS, arguments = { "COMMAND", "[MORE...]" } })
 local command = command_of(words[1])
-home = cloud.home(config.load({ cloud = "local" }))
+home = cloud.home(cli.notes(config.load { cloud = "local" }))
 command(words, options)

@@ -43,7 +43,7 @@ local function duration(text)
 end
 
 -- Where groups are started, and as whom, is in the blocks and pools: only Prefect must be known.
-local settings = config.load({ cloud = options.cloud }, { need = { "prefect_url" } })
+local settings = cli.notes(config.load({ cloud = options.cloud }, { need = { "prefect_url" } }))
 
 local function say(format, ...)
    io.stderr:write(clock.iso(clock.now()):sub(12, 23), "  ", format:format(...), "\n")

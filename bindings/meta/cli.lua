@@ -55,6 +55,11 @@ function cli.confirm(question, options, answer) end
 ---@return aci.secret
 function cli.secret(question, options) end
 
+--- Says what the settings have noted (`config.notes`), on standard error.
+---@param config aci.Config
+---@return aci.Config # the same
+function cli.notes(config) end
+
 --- Prints rows as a table on standard output.
 ---@param rows table[]
 ---@param columns? (string|{ [1]: string, title: string })[] # keys, in order; default: all

@@ -39,6 +39,7 @@ local configs = {
    { 'return { prefect_key = "" }', "prefect_key is empty", "PREFECT_API_KEY" },
    { 'return { loction = "westeurope" }', 'unknown setting "loction"', "did you mean location?" },
    { 'return { vault = 5 }', "vault has to be text, not a number" },
+   { 'return { agent_image = "Foo Bar" }', '"Foo Bar" has capitals in its path', "for example: docker.io/" },
    { 'return { nat_gateway = "no" }', 'nat_gateway "no" is neither true nor false' },
    { 'return { vault = "x", queue = "" }', "2 wrong settings", 'vault "x" is too short', "set vault in config.lua",
      "queue is empty", "set queue in config.lua" },
@@ -98,6 +99,16 @@ describe("a mistake", function()
 
    it("in the setting home, which is a folder's whole path or one from here", function()
       says(2, { "begins with '~'", "set home in config.lua" }, beside('return { home = "~/cloud" }', plan, true))
+   end)
+
+   it("in the name of a variable is noted once by every script that reads them", function()
+      for _, words in ipairs { plan, { "status" }, { "run", demo }, { "logs" }, { "sim", "status" } } do
+         local options = j:options(words, { ACIHOST_CLUOD = "azure", PREFECT_API_URL = "http://127.0.0.1:9/api" })
+         options.timeout = 60
+         local result = assert(process.run(options))
+         local _, count = result.stderr:gsub("note: ACIHOST_CLUOD is no setting; did you mean ACIHOST_CLOUD%?\n", "")
+         assert.equal(1, count, words[1] .. ": " .. result.stderr)
+      end
    end)
 
    it("in the state folder is told with the folder and the way out", function()

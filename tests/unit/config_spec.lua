@@ -1,7 +1,10 @@
 local config = require "aci.config"
+local variables = require "aci.config.environment"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
+local process = require "aci.process"
 local secret = require "aci.secret"
+local settings = require "aci.config.settings"
 
 local SUBSCRIPTION = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 
@@ -115,6 +118,13 @@ describe("aci.config", function()
       { "flow_language", "perl", "neither lua nor python" },
       { "storage_key", "abc", "not base64" },
       { "vault", 12, "has to be text, not a number" },
+      { "agent_image", "Foo Bar", "capitals in its path" },
+      { "agent_image", "foo bar", "is no image: " },
+      { "job_image", "me/it:", "has a tag that no image can have" },
+      { "job_image", "me//it", "is no image: " },
+      { "job_image", "https://me/it", "no registry's name in front" },
+      { "job_image", "h_st.io:1/it", "no registry's name in front" },
+      { "job_image", "me/it@sha256:12", "64 hexadecimal digits" },
    }
    for _, case in ipairs(bad) do
       local shown = tostring(case[2])
@@ -218,5 +228,48 @@ describe("aci.config", function()
       fs.remove_tree(folder)
       assert.equal("kv-orion-dev", c.vault)
       assert.equal(path, c.from.agent_image)
+   end)
+
+   it("names every setting in config.example.lua: a line of its own, or a secret's variable", function()
+      local example = assert(fs.read "scripts/config.example.lua")
+      for _, setting in ipairs(settings) do
+         local shown = setting.secret and "[%[%s]" .. setting.env[1] .. "[%],;]"
+            or "\n   %-%- " .. setting.name .. " *= "
+         assert.is_truthy(example:find(shown), setting.name .. " is not in config.example.lua")
+      end
+   end)
+
+   it("takes a whole number for prefect_version", function()
+      assert.equal("3", load({ prefect_version = 3 }).prefect_version)
+      assert.equal("2", load({}, { ACIHOST_PREFECT = "2" }).prefect_version)
+      assert.matches("is neither 2 nor 3", refused({ prefect_version = 3.5 }).message)
+   end)
+
+   it("takes images as registries name them", function()
+      for _, image in ipairs { "me/it:1", "ubuntu", "localhost:5000/a/b_c", "ours.azurecr.io/acihost:V1.0",
+         "docker.io/a/b:1@sha256:" .. ("0f"):rep(32), "a@sha256:" .. ("0f"):rep(32) } do
+         assert.equal(image, load({ job_image = image }).job_image)
+      end
+   end)
+
+   describe("in the environment", function()
+      local function noted(name) return load({}, { [name] = "x" }).notes end
+
+      it("notes a variable of ours that is no setting, and the one that was meant", function()
+         assert.same({ "ACIHOST_CLUOD is no setting; did you mean ACIHOST_CLOUD?" }, noted "ACIHOST_CLUOD")
+         assert.same({ "ACIHOST_POOL is no setting; did you mean ACIHOST_WORK_POOL?" }, noted "ACIHOST_POOL")
+         assert.same({ "ACIHOST_TENANT is no setting; did you mean AZURE_TENANT_ID?" }, noted "ACIHOST_TENANT")
+         assert.same({ "ACIHOST_XYZZY is no setting" }, noted "ACIHOST_XYZZY")
+      end)
+
+      it("notes none that the program, its images or its specs use", function()
+         local used = assert(process.run { args = { "grep", "-rhoE", "ACIHOST_[A-Z_]*[A-Z]", "bindings", "host",
+            "scripts", "tests/run", "tests/support", "tests/bench", "tests/fuzz", "vendor/bootstrap", "README.md" },
+            timeout = 60 }).stdout
+         local all, count = {}, 0
+         for name in used:gmatch "[^\n]+" do all[name], count = name, count + 1 end
+         assert.is_true(count > 40)
+         assert.same({}, variables.notes(all))
+      end)
    end)
 end)

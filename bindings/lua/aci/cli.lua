@@ -278,6 +278,12 @@ function cli.secret(question, options)
    return typed or error(err, 0)
 end
 
+--- Says what the settings have noted, on standard error. Gives them.
+function cli.notes(config)
+   for _, text in ipairs(config.notes) do io.stderr:write("note: ", text, "\n") end
+   return config
+end
+
 -- -- results --------------------------------------------------------------------------------------
 
 --- Prints rows as a table on standard output.

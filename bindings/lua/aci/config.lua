@@ -1,6 +1,7 @@
 -- The settings: defaults, config.lua, the environment, what the script was given; checked before any
 -- request is made. `aci.config.settings` is the list, `aci.config.rules` what each may hold.
 local clouds = require "aci.auth.clouds"
+local environment = require "aci.config.environment"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
 local process = require "aci.process"
@@ -67,10 +68,10 @@ local function read_file(path)
 end
 
 --- The environment's value of a setting, where from, and a note when two names disagree.
-local function from_environment(setting, environment)
+local function from_environment(setting, variables)
    local value, from, note
    for _, name in ipairs(setting.env) do
-      local found = environment[name]
+      local found = variables[name]
       if found and not from then
          value, from = found, name
       elseif found and found ~= value then
@@ -95,6 +96,7 @@ local function check(setting, value, so_far)
    local plain = secret.is(value) and secret.reveal(value) or value
    local is_boolean = setting.rule == by_name.any_location.rule or setting.on_request and type(plain) == "boolean"
    if is_boolean then return setting.rule(plain) end
+   if setting.number and type(plain) == "number" then plain = ("%.14g"):format(plain) end
    if type(plain) ~= "string" then
       return nil, ("has to be text, not a %s"):format(type(plain))
    elseif plain == "" then
@@ -223,7 +225,7 @@ end
 function config.load(overrides, options)
    overrides, options = overrides or {}, options or {}
    local sources = gather(overrides, options)
-   local c, faults = { from = {}, notes = {}, file = sources.path }, {}
+   local c, faults = { from = {}, notes = environment.notes(sources.environment), file = sources.path }, {}
    for _, setting in ipairs(settings) do
       local value, from = pick(setting, sources, c.notes)
       if value ~= nil then

@@ -39,7 +39,7 @@ function setup.targets(c)
    local where = c.config.cloud == "local" and "local cloud" or "Azure"
    note(("%s, subscription %s, group %s; Prefect at %s%s"):format(where, c.config.subscription,
       c.config.group, c.config.prefect_url, own_prefect(c) and " (the local cloud's own)" or ""))
-   for _, text in ipairs(c.config.notes) do note("note: " .. text) end
+   cli.notes(c.config)
 end
 
 local costs = "\nWhat is paid by the hour on Azure while it exists: the NAT gateway and its public address\n"

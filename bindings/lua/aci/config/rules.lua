@@ -222,6 +222,39 @@ function rules.registry(value)
    return registry_name(tostring(value))
 end
 
+-- [registry[:port]/]path, without tag and digest.
+local function image_name(name)
+   local first, rest = name:match "^([^/]*)/(.+)$"
+   local server = first and (first:find "[.:]" or first == "localhost")
+   if server and not first:find "^[%w][%w.-]*$" and not first:find "^[%w][%w.-]*:%d+$" then
+      return nil, ("has no registry's name in front: %q"):format(first)
+   end
+   local path = server and rest or name
+   if path:find "%u" then return nil, "has capitals in its path; only small letters are allowed there" end
+   for part in (path .. "/"):gmatch "([^/]*)/" do
+      if not part:find "^[a-z0-9][a-z0-9._-]*$" or part:find "[._-]$" then
+         return nil, "is no image: [registry[:port]/]path[:tag][@sha256:digest]"
+      end
+   end
+   return name
+end
+
+--- A container image: [registry[:port]/]path[:tag][@sha256:digest]. Azure would only say that it has no access.
+function rules.image(value)
+   local named, digest = value:match "^([^@]*)@(.*)$"
+   named = named or value
+   if digest and not digest:find("^sha256:" .. ("[0-9a-f]"):rep(64) .. "$") then
+      return nil, "has a digest that is not sha256: and 64 hexadecimal digits"
+   end
+   local name, tag = named:match "^(.*):([^:/]*)$"
+   if tag and (#tag > 128 or not tag:find "^[%w_][%w_.-]*$") then
+      return nil, ("has a tag that no image can have: %q"):format(tag)
+   end
+   local kept, why = image_name(name or named)
+   if not kept then return nil, why end
+   return value
+end
+
 --- Any text without line breaks or other control characters.
 function rules.text(value)
    if value:find "%c" then return nil, "has a control character in it" end

@@ -62,7 +62,8 @@ return {
 
    { name = "prefect_url", env = { "PREFECT_API_URL" }, rule = rules.prefect_url,
      example = "https://api.prefect.cloud/api/accounts/ACCOUNT/workspaces/WORKSPACE" },
-   { name = "prefect_version", env = { "ACIHOST_PREFECT" }, rule = rules.prefect_version, example = "3" },
+   { name = "prefect_version", env = { "ACIHOST_PREFECT" }, rule = rules.prefect_version, number = true,
+     example = "3" },
    { name = "prefect_key", env = { "PREFECT_API_KEY" }, rule = rules.secret, secret = true,
      example = "pnu_ and the rest of the key" },
    { name = "prefect_auth", env = { "PREFECT_API_AUTH_STRING" }, rule = rules.secret, secret = true,
@@ -73,9 +74,9 @@ return {
      example = "armaci" },
    { name = "flow_language", env = { "ACIHOST_FLOW_LANGUAGE" }, rule = rules.flow_language,
      example = "python" },
-   { name = "agent_image", env = { "ACIHOST_AGENT_IMAGE" }, rule = rules.text,
+   { name = "agent_image", env = { "ACIHOST_AGENT_IMAGE" }, rule = rules.image,
      example = "docker.io/prefecthq/prefect:2.20.25-python3.11" },
-   { name = "job_image", env = { "ACIHOST_JOB_IMAGE" }, rule = rules.text,
+   { name = "job_image", env = { "ACIHOST_JOB_IMAGE" }, rule = rules.image,
      example = "docker.io/prefecthq/prefect:2.20.25-python3.11" },
 
    { name = "registry", env = { "ACIHOST_REGISTRY" }, default = false, rule = rules.registry, derived = "aci",
