@@ -4,10 +4,10 @@ local cli     = require "aci.cli"
 local clock   = require "aci.clock"
 local config  = require "aci.config"
 local fail    = require "aci.error"
-local json    = require "aci.json"
 local nearest = require "aci.nearest"
 local prefect = require "aci.prefect"
 local task    = require "aci.task"
+local typed   = require "aci.flow.typed"
 
 local options, names = cli.parse(arg, {
    usage = "acihost run.lua [options] FLOW/DEPLOYMENT: start a run and follow it",
@@ -23,77 +23,14 @@ local options, names = cli.parse(arg, {
 
 local LEVELS = { [10] = "DEBUG", [20] = "INFO", [30] = "WARNING", [40] = "ERROR", [50] = "CRITICAL" }
 
-local function usage(message, example)
-   fail.raise { kind = "usage", code = "arguments", message = message, advice = "for example: " .. example }
-end
-
---- A misspelt parameter would only be noticed by the flow, or by nobody.
-local function check_name(name, deployment)
-   local schema = deployment.parameter_openapi_schema
-   local known = type(schema) == "table" and schema.properties
-   if type(known) ~= "table" or known[name] ~= nil then return end
-   local takes = {}
-   for each in pairs(known) do takes[#takes + 1] = each end
-   table.sort(takes)
-   fail.raise { kind = "usage", code = "parameter",
-      message = ("the deployment %q has no parameter %q"):format(deployment.name, name),
-      advice = #takes == 0 and "it takes none" or "it has " .. table.concat(takes, ", ") }
-end
-
---- "n=3" as a name and a JSON value; what is not JSON is text.
-local function parameters(deployment)
-   local map = {}
-   for _, text in ipairs(options.parameter or {}) do
-      local name, value = text:match "^([%w_]+)=(.*)$"
-      if not name then usage(("%q is not NAME=VALUE"):format(text), "-p limit=3 -p name=orion") end
-      check_name(name, deployment)
-      local decoded = json.decode(value)
-      if decoded == nil then decoded = value end
-      map[name] = decoded
-   end
-   return map
-end
-
 local api = prefect.connect(cli.notes(config.load { cloud = options.cloud }))
 
---- The variables that the deployment's work pool knows, by name.
-local function pool_variables(deployment)
+--- The deployment's work pool, which its job variables are of.
+local function pool_of(deployment)
    local name = deployment.work_pool_name
    local pool = type(name) == "string" and name ~= "default-agent-pool" and api:work_pool(name)
-   if not pool then
-      fail.raise { kind = "usage", code = "job_variable", message = ("the deployment %q runs in no work pool: "
-         .. "its runs have no job variables"):format(deployment.name) }
-   end
-   return (pool.base_job_template.variables or {}).properties or {}
-end
-
---- "cpu=2" and "env.NAME=text" as a table; what is a text in the pool's template stays one.
-local function job_variables(deployment)
-   if not options["job-variable"] then return nil end
-   local known, map = pool_variables(deployment), {}
-   for _, text in ipairs(options["job-variable"]) do
-      local path, value = text:match "^([^=]+)=(.*)$"
-      local name, rest = (path or ""):match "^([^.]+)%.?(.*)$"
-      if not name then usage(("%q is not NAME=VALUE"):format(text), "-j cpu=2 -j env.STAGE=test") end
-      if not known[name] then
-         local all = {}
-         for each in pairs(known) do all[#all + 1] = each end
-         local meant = nearest(name, all)
-         fail.raise { kind = "usage", code = "job_variable",
-            message = ("the work pool %q has no variable %q"):format(deployment.work_pool_name, name),
-            advice = meant and ("did you mean %s?"):format(meant) }
-      end
-      local decoded
-      if rest == "" and known[name].type ~= "string" then decoded = json.decode(value) end
-      if decoded == nil then decoded = value end
-      if rest ~= "" then
-         map[name] = type(map[name]) == "table" and map[name] or {}
-         map[name][rest] = decoded
-      else
-         map[name] = decoded
-      end
-   end
-   return map
+   return pool or fail.raise { kind = "usage", code = "job_variable",
+      message = ("the deployment %q runs in no work pool: its runs have no job variables"):format(deployment.name) }
 end
 
 local function say(format, ...)
@@ -210,7 +147,9 @@ local function follow(id, deployment)
 end
 
 local deployment = find()
-local given, variables = parameters(deployment), job_variables(deployment)
+local given = typed.parameters(options.parameter, deployment)
+local wanted = options["job-variable"]
+local variables = wanted and typed.job_variables(wanted, pool_of(deployment))
 need_agent(deployment)
 local started = api:create_run(deployment.id, { parameters = given, job_variables = variables })
 say("flow run %s (%s)", started.name, started.id)

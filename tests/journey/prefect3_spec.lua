@@ -88,6 +88,9 @@ describe("the set-up on the local cloud's Prefect 3", function()
       local code, _, why = here:run { "run", "Simple Demo/Simple Deployment", "--job-variable", "cpus=2" }
       assert.equal(2, code)
       assert.truthy(why:find('no variable "cpus"', 1, true), why)
+      code, _, why = here:run { "run", "Simple Demo/Simple Deployment", "-j", "env=3" }
+      assert.equal(2, code)
+      assert.truthy(why:find("env is not of type object", 1, true), why)
    end)
 
    it("tears down, pool and variable with it, and can be set up again", function()
