@@ -206,6 +206,12 @@ describe("aci.prefect's requests", function()
       assert.is_nil(api:flow "x")
       api = client { { status = 404, body = '{"detail":"Not Found"}' } }
       assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
+      for _, body in ipairs { "<html>", "", '{"error":"no such page"}' } do
+         api = client { { status = 404, body = body } }
+         assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
+         api = client { { status = 404, body = body } }
+         assert.matches("ends in /api", refusal(api.version, api).advice)
+      end
       api = client { { status = 200, body = "<html>" } }
       assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
    end)

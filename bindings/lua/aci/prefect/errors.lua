@@ -47,16 +47,17 @@ function errors.detail(response)
    return said and tostring(said) or ("status " .. response.status)
 end
 
--- A route's own 404 is an answer; the router's means that this is not the API.
-local NO_ROUTE = "Not Found"
+-- A route's own 404 is an answer; the router's means that this is not the API, as does one in HTML or with nothing.
+local NO_ROUTE, NO_DETAIL = "Not Found", "status 404"
 
 --- True when a 404 says that a thing is absent, not that there is no such route.
 function errors.is_absent(response)
-   return errors.detail(response) ~= NO_ROUTE
+   local detail = errors.detail(response)
+   return detail ~= NO_ROUTE and detail ~= NO_DETAIL
 end
 
-local function advice(status, detail)
-   if status == 404 and detail ~= NO_ROUTE then return nil end
+local function advice(status, response)
+   if status == 404 and errors.is_absent(response) then return nil end
    return ADVICE[status]
 end
 
@@ -73,7 +74,7 @@ function errors.raise(response, method, url)
    local detail = errors.detail(response)
    fail.raise { kind = KINDS[response.status] or (response.status >= 500 and "server" or "failed"),
       code = "prefect_" .. response.status, status = response.status, message = "Prefect: " .. detail,
-      method = method, url = url, advice = advice(response.status, detail) }
+      method = method, url = url, advice = advice(response.status, response) }
 end
 
 return errors
