@@ -20,7 +20,8 @@ acihost sim COMMAND [options]
   reset      stop it and forget all it knew
   env        print the settings that point az, SDKs and Prefect at it: eval "$(acihost sim env)"
   requests   print its request log, one JSON object per line
-  fault      plant a fault: acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}';
+  fault      list the planted faults, or plant one:
+             acihost sim fault '{"match":"PUT .*vaults","status":429,"times":3,"retry_after":2}';
              or what befalls a new container group: '{"match":"PUT .*containergroups/","play":"memory"}' (also
              quota, undelegated, no-room, image, maintenance, restart)
   login      enter a device code in the browser's place: acihost sim login CODE
@@ -31,7 +32,7 @@ acihost sim COMMAND [options]
 local OPTIONS = {
    prefect = { value = "VERSION", choices = { "2", "3" }, help = "the Prefect that it plays (start, run)" },
    strict = { help = "answer as recorded: no hints when to poll again (start, run)" },
-   clock = { value = "FACTOR", number = true, least = 0, help = "Azure's seconds times this are ours (start, run)" },
+   clock = { value = "FACTOR", number = true, help = "Azure's seconds times this are ours (start, run)" },
    write = { help = "only requests that write (requests)" },
    clear = { help = "forget the log (requests), take all faults away (fault)" },
    secret = { help = "with the owner's secret (env)" },
@@ -93,6 +94,22 @@ local function quoted(text)
    return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
+local function show_variables(rows, options)
+   if options.output == "json" then
+      local map = {}
+      for _, row in ipairs(rows) do
+         map[row[1]] = row[2]
+      end
+      return cli.output(map, options)
+   end
+   for _, row in ipairs(rows) do
+      print(("export %s=%s"):format(row[1], quoted(row[2])))
+   end
+   if not options.secret then
+      print "# add --secret for AZURE_CLIENT_SECRET" -- last: eval of one line, unquoted, takes it for a comment too
+   end
+end
+
 function commands.env(_, options)
    local address = daemon.start(home, {})
    local owner = assert(json.decode(assert(fs.read(home .. "/owner.json"))))
@@ -112,9 +129,7 @@ function commands.env(_, options)
    if options.secret then
       rows[#rows + 1] = { "AZURE_CLIENT_SECRET", owner.client_secret }
    end
-   for _, row in ipairs(rows) do
-      print(("export %s=%s"):format(row[1], quoted(row[2])))
-   end
+   show_variables(rows, options)
 end
 
 function commands.requests(_, options)
@@ -134,7 +149,10 @@ function commands.fault(words, options)
    if options.clear then
       return daemon.control(home, "DELETE", "/faults")
    end
-   local rule, err = json.decode(words[2] or misuse "fault needs a JSON object")
+   if not words[2] then
+      return print(json.encode(daemon.control(home, "GET", "/faults")))
+   end
+   local rule, err = json.decode(words[2])
    if type(rule) ~= "table" then
       misuse("fault needs a JSON object: %s", tostring(err))
    end
@@ -177,7 +195,21 @@ local function command_of(word)
       near and (" (did you mean '%s'?)"):format(near) or "", cli.command())
 end
 
+-- How many words a command takes after its name, where it takes any.
+local TAKES = { fault = 1, login = 1, taken = 2, venv = 2 }
+
+local function check_words(words)
+   local extra = words[(TAKES[words[1]] or 0) + 2]
+   if extra then
+      misuse("sim: unexpected argument '%s' of %s; see %s --help", extra, words[1], cli.command())
+   end
+end
+
 local options, words = cli.parse(arg, { usage = USAGE, options = OPTIONS, arguments = { "COMMAND", "[MORE...]" } })
 local command = command_of(words[1])
+check_words(words)
+if options.clock and options.clock <= 0 then
+   misuse("sim: --clock is more than 0, not %g", options.clock)
+end
 home = cloud.home(cli.notes(config.load { cloud = "local" }))
 command(words, options)

@@ -40,6 +40,10 @@ control:route("POST /stop", { anonymous = true, write = false }, function(req)
    return 202, { stopping = true }
 end)
 
+control:route("GET /faults", { anonymous = true }, function(req)
+   return 200, json.array(req.cloud.faults.rules)
+end)
+
 control:route("POST /faults", { anonymous = true, write = false }, function(req)
    local rule = req:json()
    refuse.unless(type(rule.match) == "string", 400, "BadRequest", "A fault has a match.")

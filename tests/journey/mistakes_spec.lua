@@ -2,6 +2,7 @@
 -- to do, the exit code that the README tells, never a traceback.
 local fs      = require "aci.fs"
 local journey = require "tests.support.journey"
+local json    = require "aci.json"
 local process = require "aci.process"
 local server  = require "aci.server"
 
@@ -26,8 +27,10 @@ local typed = {
    { { "execute", "mine" }, 2, '"mine" is not the id of a flow run' },
    { { "sim" }, 2, "COMMAND is missing", " sim --help" },
    { { "sim", "stat" }, 2, "unknown command 'stat' (did you mean 'start'?)" },
-   { { "sim", "start", "--clock", "-1" }, 2, "--clock is at least 0, not -1" },
-   { { "sim", "fault" }, 2, "fault needs a JSON object" },
+   { { "sim", "start", "--clock", "-1" }, 2, "--clock is more than 0, not -1" },
+   { { "sim", "start", "--clock", "0" }, 2, "--clock is more than 0, not 0" },
+   { { "sim", "status", "extra" }, 2, "unexpected argument 'extra' of status" },
+   { { "sim", "taken", "vault", "a", "b" }, 2, "unexpected argument 'b' of taken" },
    { { "--eject" }, 1, "'--eject' needs argument" },
    { { "--eject", "steps/nothing" }, 2, "there is no script 'steps/nothing' to copy out" },
 }
@@ -149,8 +152,24 @@ describe("a mistake", function()
          says(1, { 'is no Lua pattern: unfinished capture' }, j:run { "sim", "fault", '{"match":"(","status":500}' })
          j:good { "sim", "fault", '{"match":"%S+/resourceGroups","status":400,"times":9}' }
          assert.equal(1, (j:run { "status" }))
+         local planted = json.decode((j:good { "sim", "fault" }))
+         assert.equal("%S+/resourceGroups", planted[1].match)
+         assert.is_true(planted[1].times < 9)
          j:good { "sim", "fault", "--clear" }
+         assert.equal("[]\n", (j:good { "sim", "fault" }))
          says(2, { "taken needs storage or vault, and a name" }, j:run { "sim", "taken", "stoarge", "x" })
+      end)
+
+      it("is no mistake: sim env as JSON, or evaluated without a secret", function()
+         local out = j:good { "sim", "env" }
+         local last = out:match "([^\n]+)\n$"
+         assert.equal("# add --secret for AZURE_CLIENT_SECRET", last)
+         local map = json.decode((j:good { "sim", "env", "--output", "json", "--secret" }))
+         assert.is_truthy(map.AZURE_CLIENT_SECRET and map.HTTPS_PROXY:find "^http://127")
+         for name, value in out:gmatch "export ([%w_]+)='([^'\n]*)'" do assert.equal(value, map[name]) end
+         local shell = assert(process.run { args = { "sh", "-c", 'eval $(cat); echo "$PREFECT_API_URL"' }, stdin = out })
+         assert.equal(map.PREFECT_API_URL .. "\n", shell.stdout)
+         assert.equal("", shell.stderr)
       end)
 
       it("is no mistake: a state folder named from here", function()
