@@ -123,7 +123,9 @@ describe("setup.lua on the local cloud", function()
       assert.truthy(from_there({ "setup", "--plan" }, 3):find("create   deployment Squares/Try", 1, true))
       from_there { "setup" }
       assert.truthy(from_there({ "run", "Squares/Try", "-p", "numbers=[1,2,3]" }):find("the sum is 14", 1, true))
-      assert.truthy(from_there({ "run", "Squares/Try" }, 1):find("numbers is required", 1, true))
+      assert.truthy(from_there({ "run", "Squares/Try" }, 2):find("numbers is required", 1, true))
+      local half = from_there({ "run", "Squares/Try", "-p", "numbers=[1,2" }, 2)
+      assert.truthy(half:find("numbers is not of type array", 1, true), half)
       from_there { "-e", 'require "aci.setup".connect().prefect:delete_deployment("Squares", "Try")' }
       here:good { "setup" }
    end)
@@ -183,6 +185,16 @@ describe("what is in the way", function()
    local here
    setup(function() here = journey.new() end)
    teardown(function() here:close() end)
+
+   it("an application of another group of ours is refused with that group's name", function()
+      here:good { "-e", [[local c = require "aci.setup".connect()
+         c.graph:create_application { displayName = "second",
+            tags = { "acihost:" .. c.config.subscription .. "/other-rg" } }]] }
+      local code, _, err = here:run({ "setup", "--plan" }, { ACIHOST_PRINCIPAL = "second" })
+      assert.equal(6, code)
+      assert.truthy(err:find("the application second belongs to the set-up of the group other-rg", 1, true), err)
+      assert.truthy(err:find("--adopt would take it away from the group other-rg", 1, true), err)
+   end)
 
    it("an application of our name that we did not make is left alone, or adopted when asked", function()
       here:good { "-e", [[local c = require "aci.setup".connect()

@@ -16,10 +16,29 @@ function application.read(c, thing)
    return #named == 1 and named[1] or nil
 end
 
+--- The group that an application of another set-up of ours belongs to, in words; nil for somebody else's.
+local function owner(c, app)
+   for _, each in ipairs(app.tags or {}) do
+      local subscription, group = each:match "^acihost:([^/]+)/(.+)$"
+      if group then
+         return subscription == c.config.subscription and "group " .. group
+            or ("group %s of the subscription %s"):format(group, subscription)
+      end
+   end
+end
+
+local function refuse_other_group(thing, group)
+   errors.raise { kind = "conflict", code = "ApplicationNotOurs",
+      message = ("the application %s belongs to the set-up of the %s"):format(thing.name, group),
+      advice = ("set principal to another name in config.lua; --adopt would take it away from the %s"):format(group) }
+end
+
 --- A second one of the name would be made beside somebody else's: that is refused.
 function application.check(c, thing)
    local named = c.graph:applications_named(thing.name)
    if #named == 0 or (c.adopt and #named == 1) then return end
+   local group = #named == 1 and owner(c, named[1])
+   if group then refuse_other_group(thing, group) end
    errors.raise { kind = "conflict", code = "ApplicationNotOurs",
       message = ("%d application%s named %s there already, not made by this set-up"):format(#named,
          #named == 1 and " is" or "s are", thing.name),
