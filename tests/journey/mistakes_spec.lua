@@ -167,7 +167,8 @@ describe("a mistake", function()
          local map = json.decode((j:good { "sim", "env", "--output", "json", "--secret" }))
          assert.is_truthy(map.AZURE_CLIENT_SECRET and map.HTTPS_PROXY:find "^http://127")
          for name, value in out:gmatch "export ([%w_]+)='([^'\n]*)'" do assert.equal(value, map[name]) end
-         local shell = assert(process.run { args = { "sh", "-c", 'eval $(cat); echo "$PREFECT_API_URL"' }, stdin = out })
+         local shell = assert(process.run { timeout = 10,
+            args = { "sh", "-c", 'out=$1; eval $out; echo "$PREFECT_API_URL"', "sh", out } })
          assert.equal(map.PREFECT_API_URL .. "\n", shell.stdout)
          assert.equal("", shell.stderr)
       end)
