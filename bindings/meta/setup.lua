@@ -11,6 +11,7 @@ local setup = {}
 ---@field graph aci.Graph
 ---@field prefect aci.Prefect
 ---@field marker string # how our things are known: "<subscription>/<group>"
+---@field notes string[] # what steps have noted
 ---@field adopt? boolean # take over an application of our name that is not marked
 
 --- Everything that a step gets.
@@ -22,6 +23,11 @@ function setup.connect(overrides, options) end
 --- Tells both targets on standard error, as every script does first.
 ---@param c aci.Context
 function setup.targets(c) end
+
+--- What the user should know, from a step: a set-up tells it once, at its end; status and teardown do not.
+---@param c aci.Context
+---@param text string
+function setup.note(c, text) end
 
 --- Runs a set-up script: reads its options from `arg`, plans or asks and runs, and tells what came of it.
 ---@param steps aci.Step[]

@@ -107,6 +107,20 @@ local function lost_vault(c)
       deleted = deleted } or nil
 end
 
+--- A template removes nothing: where the way out is no longer wanted, ours stays and is paid for.
+local function note_gateway(c)
+   local config = c.config
+   local name = config.vnet .. "-nat"
+   local gateway = not config.nat_gateway
+      and c.azure:get(c.azure:group_id() .. "/providers/Microsoft.Network/natGateways/" .. name)
+   if not gateway or (gateway.tags or {}).acihost ~= c.marker then return end
+   setup.note(c, ("nat_gateway is false, but the NAT gateway %s stays (about 36 USD a month). To remove it:\n"
+      .. "  az network vnet subnet update -g %s --vnet-name %s -n %s --remove natGateway\n"
+      .. "  az network nat gateway delete -g %s -n %s\n"
+      .. "  az network public-ip delete -g %s -n %s-ip"):format(name, config.group, config.vnet, config.subnet,
+      config.group, name, config.group, name))
+end
+
 --- A template does not start what somebody stopped.
 local function stopped_agent(c)
    local id = c.azure:group_id() .. "/providers/Microsoft.ContainerInstance/containerGroups/" .. c.config.agent
@@ -120,6 +134,7 @@ return step {
    needs = { "group", "queue", "registry", "storage" }, -- the agent makes a queue that it does not find
    want = function(c)
       check_reachable(c)
+      note_gateway(c)
       local all = { kind = "template", id = "acihost", name = "acihost", text = assert(fs.read(file)),
          parameters = parameters(c), check = check_vault_name,
          passing = { InaccessibleImage = 600 } } -- until the right to pull is in force

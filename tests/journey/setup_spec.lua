@@ -97,6 +97,21 @@ describe("setup.lua on the local cloud", function()
       assert.is_true(made)
    end)
 
+   it("says that the NAT gateway stays where it is no longer wanted, and how it is removed", function()
+      local none = { ACIHOST_NAT_GATEWAY = "false" }
+      for _, words in ipairs { { "setup" }, { "setup", "--plan" }, { "setup", "--output", "json" } } do
+         local code, _, err = here:run(words, none)
+         assert.equal(0, code)
+         local _, count = err:gsub("note: nat_gateway is false, but the NAT gateway orinet%-nat stays", "")
+         assert.equal(1, count, err)
+         assert.truthy(err:find("az network nat gateway delete -g aci-rg -n orinet-nat\n", 1, true), err)
+      end
+      local _, _, err = here:run({ "status" }, none)
+      assert.falsy(err:find "gateway")
+      _, _, err = here:run { "setup" }
+      assert.falsy(err:find "gateway")
+   end)
+
    it("runs the simple demo", function()
       assert.truthy(here:good({ "run", "Simple Demo/Simple Deployment" }):find "Completed")
    end)

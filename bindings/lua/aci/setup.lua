@@ -24,7 +24,16 @@ function setup.connect(overrides, options)
    c.graph = graph.connect(c.config)
    c.prefect = prefect.connect(c.config)
    c.marker = ("%s/%s"):format(c.config.subscription, c.config.group)
+   c.notes = {}
    return c
+end
+
+--- A step notes what the user should know: a set-up says it once, at its end.
+function setup.note(c, text)
+   for _, each in ipairs(c.notes) do
+      if each == text then return end
+   end
+   c.notes[#c.notes + 1] = text
 end
 
 local function note(text) io.stderr:write(text, "\n") end
@@ -119,6 +128,7 @@ local option_list = {
 local function show_plan(c, steps, options)
    local entries = run.plan(c, steps, { adopt = options.adopt, report = report.new { quiet = true } })
    local count = plan.count(entries)
+   cli.notes(c)
    if options.output == "json" then
       print(json.encode({ changes = count, things = plan.data(entries) }, { pretty = true }))
    else
@@ -156,6 +166,7 @@ function setup.run(steps, next_command)
    local ok, entries = pcall(run.steps, c, steps, { adopt = options.adopt, check = true, report = report.new() })
    if not ok then error(explain(entries), 0) end
    finish(c, steps, entries, options)
+   cli.notes(c)
    if next_command and options.output ~= "json" then print("next: " .. cli.command(next_command)) end
 end
 
