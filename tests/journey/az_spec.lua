@@ -215,6 +215,14 @@ describe("az", function()
       says((az:refused "network nat gateway delete -g aci-rg -n own-nat"), "CannotDeleteNatGatewayAssociatedToSubnet")
    end)
 
+   check("takes that way out away, as setup tells it", function()
+      az:text "network vnet subnet update -g aci-rg --vnet-name own-net -n inner --remove natGateway"
+      az:text "network nat gateway delete -g aci-rg -n own-nat"
+      az:text "network public-ip delete -g aci-rg -n own-ip"
+      assert.same({ json.null }, az:json("network vnet subnet show -g aci-rg --vnet-name own-net -n inner --query "
+         .. "[natGateway]"))
+   end)
+
    -- Secrets.
 
    check("reads secrets only with a role for them", function()
