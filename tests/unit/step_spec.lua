@@ -123,6 +123,24 @@ describe("steps", function()
       assert.equal("one", world.two.body.of)
    end)
 
+   it("name the file of a step whose fields are wrong, though it ends in a tail call", function()
+      local function refused(text)
+         local ok, err = pcall(load('local step = require "aci.step"\n' .. text, "@steps/mine.lua"))
+         assert.is_false(ok)
+         assert.is_true(errors.is(err, "usage"), tostring(err))
+         return err.message, err.advice
+      end
+      local message, advice = refused 'return step { nam = "mine", want = function() return {} end }'
+      assert.equal("steps/mine.lua: a step has no field 'nam' (name, about, needs, want, gives)", message)
+      assert.equal("did you mean name?", advice)
+      assert.equal("steps/mine.lua: a step's 'needs' is a table, not a string",
+         (refused 'return step { name = "mine", needs = "group", want = function() return {} end }'))
+      assert.equal("steps/mine.lua: a step needs a name and a want function",
+         (refused 'return step { name = "mine", gives = function() return {} end }'))
+      assert.equal("the step 'mine': a step needs a name and a want function",
+         (refused 'return step { name = "mine" }'))
+   end)
+
    it("name the place of what is no step in the list, as of a file that returns nothing", function()
       local fine = step { name = "a", want = function() return {} end }
       for _, stray in ipairs { true, "steps.b", { name = "b" } } do

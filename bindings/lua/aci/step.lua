@@ -1,20 +1,36 @@
 --- A step of a set-up: what should exist (`want`), and what later steps get from it (`gives`).
 -- Plan, run, second run, teardown all come from this one declaration; there is no state file.
 local errors = require "aci.error"
+local nearest = require "aci.nearest"
 
 local step = {}
 
 local known = { name = "string", needs = "table", want = "function", gives = "function", about = "string" }
 
+--- Where a step was declared. Its file ends in a tail call, which leaves no frame: its functions tell.
+local function place(fields)
+   for _, value in pairs(fields) do
+      if type(value) == "function" then return debug.getinfo(value, "S").short_src end
+   end
+   return fields.name and ("the step '%s'"):format(tostring(fields.name)) or "a step"
+end
+
+local function refuse(fields, message, advice)
+   errors.raise { kind = "usage", code = "NoStep", advice = advice,
+      message = ("%s: %s"):format(place(fields), message) }
+end
+
 local function check(fields)
    for key, value in pairs(fields) do
       if not known[key] then
-         error(("a step has no field '%s' (name, about, needs, want, gives)"):format(key), 3)
+         local near = nearest(tostring(key), { "about", "gives", "name", "needs", "want" })
+         refuse(fields, ("a step has no field '%s' (name, about, needs, want, gives)"):format(tostring(key)),
+            near and ("did you mean %s?"):format(near))
       elseif type(value) ~= known[key] then
-         error(("a step's '%s' must be a %s"):format(key, known[key]), 3)
+         refuse(fields, ("a step's '%s' is a %s, not a %s"):format(key, known[key], type(value)))
       end
    end
-   if not (fields.name and fields.want) then error("a step needs a name and a want function", 3) end
+   if not (fields.name and fields.want) then refuse(fields, "a step needs a name and a want function") end
 end
 
 --- Declares a step.
