@@ -273,6 +273,16 @@ for _, version in ipairs { "2", "3" } do
    end)
 end
 
+describe("a task that is mapped over no list", function()
+   it("says what it wants", function()
+      local square = flow.task { name = "square", function(n) return n * n end }
+      local ok, err = pcall(function() square:map(nil) end)
+      assert.is_false(ok)
+      assert.matches("flow3_spec.lua:%d+: the task square is mapped over a list, not over a nil; for example: "
+         .. "square:map { 1, 2 }$", err)
+   end)
+end)
+
 describe("an artifact", function()
    it("is refused when it is none, and made by nobody outside of a run", function()
       assert.has_error(function() flow.artifact { key = "x" } end)

@@ -216,6 +216,15 @@ describe("aci.prefect's requests", function()
       assert.matches("ends in /api", refusal(api.flow, api, "x").advice)
    end)
 
+   it("says that a deployment has a name", function()
+      local api = client {}
+      for _, wrong in ipairs { {}, { 7 }, { nil, "b" }, { "a", 7 }, { "a" } } do
+         local err = refusal(api.deployment, api, wrong[1], wrong[2])
+         assert.equal("usage", err.kind)
+         assert.matches("is not FLOW/DEPLOYMENT, for example", err.message, 1, true)
+      end
+   end)
+
    it("reads all pages", function()
       local function page(n)
          local list = json.array {}

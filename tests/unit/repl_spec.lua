@@ -234,6 +234,10 @@ describe("the REPL", function()
       at:enter "help 'az:put'":expect "options%? %({timeout%?: number, on_poll%?: function, query%?: table}%)\n"
       at:enter "help 'blob:sas'":expect "options%? %(aci.SasOptions%)\n     permissions%? %(string%) letters: r read"
       at:enter "help(print)":expect "print: a function of Lua"
+      at:enter "help 'kv:get'":expect 'about "kv:get"; did you mean help "kv:set"%? help "kv" lists what there is'
+      at:enter "help 'kv.xyzzy'":expect 'about "kv.xyzzy"; help "kv" lists what there is'
+      at:enter "help 'az:gte'":expect 'about "az:gte"; did you mean help "az:get"%?'
+      at:enter "help 'keyvalt'":expect 'about "keyvalt"; did you mean help "keyvault"%?'
       at:enter "help(7)":expect "nothing in the reference about this number"
       at:enter "help()":expect "clients %(they connect when they are used%)"
       at:press "C-l":enter "help":expect "clients %(they connect when they are used%)"

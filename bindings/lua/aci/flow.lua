@@ -63,6 +63,10 @@ end
 
 --- Starts the task once for every item of a list. @return array of aci.task.Task
 function Task:map(list)
+   if type(list) ~= "table" then
+      error(("the task %s is mapped over a list, not over a %s; for example: %s:map { 1, 2 }"):format(self.name,
+         type(list), self.name:find "^[%a_][%w_]*$" and self.name or "task"), 2)
+   end
    local started = {}
    for index, item in ipairs(list) do started[index] = self:submit(item) end
    return started

@@ -39,11 +39,13 @@ end
 
 --- "Key Vault Demo/Manual Deployment" as two names; neither holds a slash.
 local function split(flow, name)
-   if name then return flow, name end
-   local first, second = flow:match "^([^/]+)/([^/]+)$"
+   if type(flow) == "string" and type(name) == "string" then return flow, name end
+   local first, second
+   if type(flow) == "string" and name == nil then first, second = flow:match "^([^/]+)/([^/]+)$" end
    if not first then
+      local given = type(flow) == "string" and ("%q"):format(flow) or tostring(flow)
       fail.raise { kind = "usage", code = "deployment",
-         message = ("%q is not FLOW/DEPLOYMENT, for example \"Simple Demo/Simple Deployment\""):format(flow) }
+         message = ("%s is not FLOW/DEPLOYMENT, for example \"Simple Demo/Simple Deployment\""):format(given) }
    end
    return first, second
 end

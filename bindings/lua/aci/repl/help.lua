@@ -1,4 +1,5 @@
 --- help(x): what the reference says about a module, a function, a client or one of its methods.
+local nearest = require "aci.nearest"
 local explore = require "aci.repl.explore"
 local reference = require "aci.repl.reference"
 local texts = require "aci._texts"
@@ -193,13 +194,43 @@ function help.text(x)
    return object_text(x)
 end
 
+-- What can be asked for below "az" or "http": its methods, or its functions.
+local function members(owner)
+   local client = explore.clients[owner]
+   if client then return reference.class(client.module, client.class).methods end
+   local module = reference.module(owner)
+   return module and module.functions
+end
+
+local function topics()
+   local list = reference.names()
+   for name in pairs(explore.clients) do list[#list + 1] = name end
+   table.sort(list)
+   return list
+end
+
+--- What to ask for in place of a name that nothing is known of.
+local function instead(name)
+   local owner, sign = name:match "^(.-)([:.])[%w_]*$"
+   local below, list = owner and members(owner), {}
+   for _, each in ipairs(below or {}) do list[#list + 1] = owner .. sign .. each.name end
+   local near = nearest(name, below and list or topics())
+   local all = below and ("help %q lists what there is"):format(owner) or "help() lists what there is"
+   return (near and ("did you mean help %q? "):format(near) or "") .. all
+end
+
+local function nothing(x)
+   if type(x) ~= "string" then return ("nothing in the reference about this %s"):format(type(x)) end
+   return ("nothing in the reference about %q; %s"):format(x, instead(x))
+end
+
 --- Prints it.
 function help.show(...)
    if select("#", ...) == 0 then
       io.stdout:write(overview(), "\n")
       return
    end
-   io.stdout:write(help.text((...)) or ("nothing in the reference about this %s"):format(type((...))), "\n")
+   io.stdout:write(help.text((...)) or nothing((...)), "\n")
 end
 
 return help
