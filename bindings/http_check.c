@@ -73,15 +73,20 @@ static unsigned types_of_top(lua_State *L) {
     }
 }
 
-/* Its name below the top, one of those above; the value on top. */
-static void check_type(lua_State *L) {
-    const char *name = lua_tostring(L, -2);
-    size_t i = 0;
-    while (strcmp(options[i].name, name) != 0)
-        i++;
-    if (!(options[i].types & ANY) && !(options[i].types & types_of_top(L)))
-        luaL_error(L, "option '%s' must be %s, got a %s", name, options[i].words,
-                   luaL_typename(L, -1));
+static bool is(size_t i, const char *name) {
+    return strcmp(options[i].name, name) == 0;
+}
+
+/* Where in the table; raises for what is no option. */
+static size_t find_option(lua_State *L, const char *name) {
+    const char *names[OPTION_COUNT + 1] = {NULL};
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (is(i, name))
+            return i;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        names[i] = options[i].name;
+    aci_options_check(L, 1, names);
+    return 0; /* not reached */
 }
 
 static bool is_token(const char *text) {
@@ -115,53 +120,49 @@ static void check_header(lua_State *L) {
 }
 
 static void check_headers(lua_State *L) {
-    if (lua_getfield(L, 1, "headers") == LUA_TTABLE) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            check_header(L);
-            lua_pop(L, 1);
-        }
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        check_header(L);
+        lua_pop(L, 1);
     }
-    lua_pop(L, 1);
 }
 
 /* The URL is not repeated: its query may hold a signature. */
 static void check_url(lua_State *L) {
     aci_url url;
     size_t length;
-    const char *text, *wrong;
-    if (lua_getfield(L, 1, "url") != LUA_TNIL) {
-        text = aci_bytes(L, -1, &length);
-        wrong = aci_url_parse(text, length, &url);
-        if (wrong)
-            luaL_error(L, "option 'url' is no URL: %s", wrong);
-        if (url.userinfo)
-            luaL_error(L, "option 'url' must not hold a user name or password");
-    }
-    lua_pop(L, 1);
+    const char *text = aci_bytes(L, -1, &length), *wrong = aci_url_parse(text, length, &url);
+    if (wrong)
+        luaL_error(L, "option 'url' is no URL: %s", wrong);
+    if (url.userinfo)
+        luaL_error(L, "option 'url' must not hold a user name or password");
 }
 
-static void check_file(lua_State *L, const char *option) {
+static void check_method(lua_State *L) {
+    const char *method = lua_tostring(L, -1);
+    if (!is_token(method))
+        luaL_error(L, "option 'method': '%s' is no method", method);
+}
+
+static void check_file(lua_State *L) {
     static const char *const names[] = {"file", NULL};
-    if (lua_getfield(L, 1, option) == LUA_TTABLE) {
-        aci_options_check(L, -1, names);
-        if (!aci_opt_string(L, -1, "file", NULL))
-            luaL_error(L, "option '%s' is a table without 'file'", option);
-    }
-    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TTABLE)
+        return;
+    aci_options_check(L, -1, names);
+    if (!aci_opt_string(L, -1, "file", NULL))
+        luaL_error(L, "option '%s' is a table without 'file'", lua_tostring(L, -2));
 }
 
 static void check_retry(lua_State *L) {
     static const char *const names[] = {"tries", "max_wait", "safe", NULL};
-    if (lua_getfield(L, 1, "retry") == LUA_TTABLE) {
-        aci_options_check(L, -1, names);
-        if (aci_opt_integer(L, -1, "tries", 1) < 1)
-            luaL_error(L, "option 'tries' must be at least 1");
-        if (!(aci_opt_number(L, -1, "max_wait", 1) >= 0))
-            luaL_error(L, "option 'max_wait' must be a number of seconds");
-        aci_opt_boolean(L, -1, "safe", false);
-    }
-    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TTABLE)
+        return;
+    aci_options_check(L, -1, names);
+    if (aci_opt_integer(L, -1, "tries", 1) < 1)
+        luaL_error(L, "option 'tries' must be at least 1");
+    if (!(aci_opt_number(L, -1, "max_wait", 1) >= 0))
+        luaL_error(L, "option 'max_wait' must be a number of seconds");
+    aci_opt_boolean(L, -1, "safe", false);
 }
 
 static bool is_set(lua_State *L, const char *option) {
@@ -171,33 +172,50 @@ static bool is_set(lua_State *L, const char *option) {
 }
 
 /* What says nothing alone. */
-static void check_company(lua_State *L) {
+static void check_length(lua_State *L) {
     bool producer = lua_getfield(L, 1, "body") == LUA_TFUNCTION;
     lua_pop(L, 1);
-    if (is_set(L, "body_length") && !producer)
+    if (!producer)
         luaL_error(L, "option 'body_length' is for a function as 'body'");
-    if (!is_set(L, "client_certificate") &&
-        (is_set(L, "client_key") || is_set(L, "client_password")))
+}
+
+static void check_key(lua_State *L) {
+    if (!is_set(L, "client_certificate"))
         luaL_error(L, "options 'client_key' and 'client_password' need 'client_certificate'");
 }
 
+/* What is looked at beyond the type; the value is on top, the name below it. */
+static const struct {
+    const char *name;
+    void (*check)(lua_State *L);
+} closer[] = {
+    {"url", check_url},
+    {"method", check_method},
+    {"headers", check_headers},
+    {"body", check_file},
+    {"sink", check_file},
+    {"retry", check_retry},
+    {"body_length", check_length},
+    {"client_key", check_key},
+    {"client_password", check_key},
+};
+
+/* The name below the top, the value on top. */
+static void check_option(lua_State *L) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    size_t i = find_option(L, name);
+    if (!(options[i].types & ANY) && !(options[i].types & types_of_top(L)))
+        luaL_error(L, "option '%s' must be %s, got a %s", name, options[i].words,
+                   luaL_typename(L, -1));
+    for (size_t each = 0; each < sizeof closer / sizeof *closer; each++)
+        if (strcmp(closer[each].name, name) == 0)
+            closer[each].check(L);
+}
+
 int http_check(lua_State *L) {
-    const char *names[OPTION_COUNT + 1];
-    const char *method;
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        names[i] = options[i].name;
-    names[OPTION_COUNT] = NULL;
-    aci_options_check(L, 1, names);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
-        check_type(L);
-    method = aci_opt_string(L, 1, "method", "GET");
-    if (!is_token(method))
-        return luaL_error(L, "option 'method': '%s' is no method", method);
-    check_url(L);
-    check_headers(L);
-    check_file(L, "body");
-    check_file(L, "sink");
-    check_retry(L);
-    check_company(L);
+        check_option(L);
     return 0;
 }

@@ -25,7 +25,9 @@ static const uint64_t TRIM_AFTER_NS = 1000000000u;
 static struct {
     CURLM *multi;
     CURLSH *share;
-    CURL *spare;
+    CURL *spare; /* for the next transfer; its options are those of a plain one, or the default ones
+                  */
+    bool spare_plain;
     owner *owners;
     aci_timer timer;
     aci_timer trim;
@@ -186,19 +188,26 @@ static int open_multi(void) {
     return 0;
 }
 
-CURL *aci_multi_easy(void) {
+CURL *aci_multi_easy(bool plain, bool *dressed) {
     CURL *easy = net.spare ? net.spare : curl_easy_init();
+    *dressed = net.spare && net.spare_plain && plain;
+    if (net.spare && net.spare_plain && !plain)
+        curl_easy_reset(easy); /* the share stays */
     net.spare = NULL;
     return easy;
 }
 
-void aci_multi_give_back(CURL *easy, bool well) {
+void aci_multi_give_back(CURL *easy, bool well, bool plain) {
     if (!well || net.spare || !net.multi) {
         curl_easy_cleanup(easy);
         return;
     }
-    curl_easy_reset(easy); /* the share stays */
+    if (plain)
+        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL); /* of the transfer, which ends */
+    else
+        curl_easy_reset(easy);
     net.spare = easy;
+    net.spare_plain = plain;
 }
 
 void aci_multi_connections(long per_host) {

@@ -6,10 +6,11 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-/* A handle with default options, or NULL; aci_multi_give_back ends it. Making one anew costs as
- * much as sending a small request, so one that has ended well is kept for the next. */
-CURL *aci_multi_easy(void);
-void aci_multi_give_back(CURL *easy, bool well); /* out of the multi; may be NULL */
+/* A handle, or NULL; aci_multi_give_back ends it. Making one anew costs as much as sending a small
+ * request, so one that has ended well is kept for the next, with its options where it is `plain`
+ * and the next one is too: *dressed says so. Otherwise they are the default ones. */
+CURL *aci_multi_easy(bool plain, bool *dressed);
+void aci_multi_give_back(CURL *easy, bool well, bool plain); /* out of the multi; may be NULL */
 
 /* Starts the transfer; `ended(owner, code)` is called in a later turn, when curl is done with it
  * and the handle is out of the multi. 0 or -ENOMEM. */

@@ -29,7 +29,7 @@ static void finish(aci_transfer *self) {
     }
     if (self->fault.kind)
         aci_spool_drop(&self->spool);
-    aci_multi_give_back(self->easy, !self->fault.kind);
+    aci_multi_give_back(self->easy, !self->fault.kind, self->plain);
     self->easy = NULL;
     aci_wait_done(self->wait);
 }
@@ -195,20 +195,23 @@ static curl_socket_t on_open_socket(void *owner, curlsocktype purpose, struct cu
 
 /* ---- making one ---- */
 
-static void set_callbacks(aci_transfer *self) {
+static void set_callbacks(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+}
+
+static void set_owner(aci_transfer *self) {
     CURL *easy = self->easy;
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->text);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
     curl_easy_setopt(easy, CURLOPT_READDATA, self);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
     curl_easy_setopt(easy, CURLOPT_SEEKDATA, self);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, self);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, self);
 }
 
@@ -224,7 +227,9 @@ aci_transfer *aci_transfer_new(const aci_transfer_options *options, aci_wait *wa
         aci_transfer_free(self);
         return NULL;
     }
-    set_callbacks(self);
+    if (!self->dressed)
+        set_callbacks(self->easy);
+    set_owner(self);
     return self;
 }
 

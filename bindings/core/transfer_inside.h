@@ -22,6 +22,8 @@ struct aci_transfer {
     uint64_t stall_ns, active, began, ended;
     int status, socket_error, starts;
     bool running, done, paused, replay;
+    bool plain;   /* has no options of its own but address, times and headers */
+    bool dressed; /* the handle has those of a plain one already */
     char text[CURL_ERROR_SIZE];
 };
 

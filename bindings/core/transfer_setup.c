@@ -49,18 +49,21 @@ static void set_route(aci_transfer *self, const aci_transfer_options *options, a
     if (options->proxy) {
         curl_easy_setopt(self->easy, CURLOPT_PROXY, options->proxy);
         curl_easy_setopt(self->easy, CURLOPT_NOPROXY, "");
-    } else if (options->connect_to || aci_url_loopback(host)) {
-        curl_easy_setopt(self->easy, CURLOPT_PROXY, "");
+    } else {
+        bool direct = options->connect_to || aci_url_loopback(host);
+        curl_easy_setopt(self->easy, CURLOPT_PROXY, direct ? "" : NULL);
     }
     curl_easy_setopt(self->easy, CURLOPT_CONNECT_TO, self->connect_to);
 }
 
 static void set_times(aci_transfer *self, const aci_transfer_options *options) {
     long whole = (long)(options->timeout * 1000), connect = (long)(options->connect_timeout * 1000);
-    if (options->timeout > 0)
-        curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, whole > 0 ? whole : 1L);
-    if (options->connect_timeout > 0)
-        curl_easy_setopt(self->easy, CURLOPT_CONNECTTIMEOUT_MS, connect > 0 ? connect : 1L);
+    bool limited = options->timeout > 0, connect_limited = options->connect_timeout > 0;
+    curl_easy_setopt(self->easy, CURLOPT_TIMEOUT_MS, !limited ? 0L : whole > 0 ? whole : 1L);
+    curl_easy_setopt(self->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     !connect_limited ? 0L
+                     : connect > 0    ? connect
+                                      : 1L);
     self->stall_ns = (uint64_t)(options->stall_timeout * 1e9);
 }
 
@@ -137,6 +140,13 @@ static char *peer_name(const aci_url *url) {
     return length < 0 ? NULL : name;
 }
 
+/* Most requests: what differs between two of them is set for each. */
+static bool is_plain(const aci_transfer_options *options) {
+    return strcmp(options->method, "GET") == 0 && !options->body && !options->body_file &&
+           !options->body_pieces && !options->ca_file && !options->client_certificate &&
+           !options->proxy && !options->connect_to;
+}
+
 int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options) {
     aci_url url;
     int failed;
@@ -146,7 +156,8 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     self->url = strdup(options->url);
     self->host = strndup(url.host.at, url.host.length);
     self->peer = options->connect_to ? strdup(options->connect_to) : peer_name(&url);
-    self->easy = aci_multi_easy();
+    self->plain = is_plain(options);
+    self->easy = aci_multi_easy(self->plain, &self->dressed);
     if (!self->method || !self->url || !self->host || !self->peer || !self->easy)
         return ENOMEM;
     self->replay = options->replay;
@@ -155,10 +166,12 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
         return failed;
     if (curl_easy_setopt(self->easy, CURLOPT_URL, self->url) != CURLE_OK)
         return ENOMEM;
-    set_always(self->easy);
-    set_trust(self->easy, options->ca_file);
     set_route(self, options, url.host);
     set_times(self, options);
+    if (self->dressed)
+        return 0;
+    set_always(self->easy);
+    set_trust(self->easy, options->ca_file);
     set_certificate(self->easy, options);
     return set_method(self);
 }

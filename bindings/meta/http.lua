@@ -29,8 +29,8 @@ local http = {}
 ---@field query? table<string, any> added to the URL: names sorted, a list repeats its name
 ---@field headers? table<string, string|number|aci.secret>
 ---@field body? string|aci.secret|aci.http.File|fun(): string|aci.secret|nil a file is streamed; a function
---- is called in the waiting task for the next piece until it gives nil, and may wait itself; what it gave
---- cannot be sent again
+--- is called in the waiting task for the next piece until it gives nil, and may wait itself, but not for
+--- what a sink of the same request gets: the two take turns; what it gave cannot be sent again
 ---@field body_length? integer bytes that a function gives in all; without it they go in chunks (HTTP/1.1)
 ---@field json? any the body as JSON, secrets in it revealed; content-type is set unless given
 ---@field form? table<string, any> the body as a form, secrets in it revealed
