@@ -4,6 +4,7 @@ local fake_http = require "tests.support.fake_http"
 local ids = require "aci.azure.ids"
 local json = require "aci.json"
 local secret = require "aci.secret"
+local failure = require "tests.support.failure"
 
 local SUB = "0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 local H = "https://management.azure.com"
@@ -14,13 +15,6 @@ local function connect(script, fields)
    local http = fake_http.new(script)
    local credential = fake_http.credential "arm-token"
    return azure.connect(fake_http.config(http, fields), credential), http, credential
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 local function refused(code, message, target)

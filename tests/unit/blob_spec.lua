@@ -3,6 +3,7 @@ local crypto = require "aci.crypto"
 local error_ = require "aci.error"
 local fake_http = require "tests.support.fake_http"
 local fs = require "aci.fs"
+local failure = require "tests.support.failure"
 
 local E = "https://acct.blob.core.windows.net"
 local KEY = crypto.base64(("k"):rep(64))
@@ -11,13 +12,6 @@ local BOM = "\xEF\xBB\xBF"
 local function connect(script, fields, key)
    local http = fake_http.new(script)
    return blob.connect(fake_http.config(http, fields), "acct", key or KEY), http
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 local function refused(code, text)

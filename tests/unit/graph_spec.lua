@@ -4,6 +4,7 @@ local fake_http = require "tests.support.fake_http"
 local graph = require "aci.graph"
 local json = require "aci.json"
 local secret = require "aci.secret"
+local failure = require "tests.support.failure"
 
 local G = "https://graph.microsoft.com/v1.0"
 local OBJECT = "5d977122-f97e-4b4d-a52f-6b43003ddb4d"
@@ -13,13 +14,6 @@ local function connect(script)
    local http = fake_http.new(script)
    local credential = fake_http.credential "graph-token"
    return graph.connect(fake_http.config(http), credential), http, credential
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 local function refused(code, message)

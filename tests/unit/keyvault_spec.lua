@@ -3,6 +3,7 @@ local fake_http = require "tests.support.fake_http"
 local json = require "aci.json"
 local keyvault = require "aci.keyvault"
 local secret = require "aci.secret"
+local failure = require "tests.support.failure"
 
 local V = "https://kv-orion.vault.azure.net"
 local VERSION = "4bfbba74b2104886959a8dc7f956cd68"
@@ -11,13 +12,6 @@ local function connect(script, credential)
    local http = fake_http.new(script)
    credential = credential or fake_http.credential "vault-token"
    return keyvault.connect(fake_http.config(http), "KV-Orion", credential), http, credential
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 local function bundle(value)

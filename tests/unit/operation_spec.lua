@@ -1,7 +1,7 @@
 local azure = require "aci.azure"
 local clock = require "aci.clock"
-local error_ = require "aci.error"
 local fake_http = require "tests.support.fake_http"
+local failure = require "tests.support.failure"
 
 local S = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 local H = "https://management.azure.com"
@@ -13,13 +13,6 @@ local OWN = H .. ID .. "?api-version=2023-11-01"
 local function connect(script)
    local http = fake_http.new(script)
    return azure.connect(fake_http.config(http), fake_http.credential()), http
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 local function network(state)

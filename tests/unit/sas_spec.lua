@@ -8,6 +8,7 @@ local fake_http = require "tests.support.fake_http"
 local http = require "aci.http"
 local json = require "aci.json"
 local secret = require "aci.secret"
+local failure = require "tests.support.failure"
 
 local recorded = json.decode(assert(io.open("tests/vectors/sas.json")):read "a")
 local KEY = recorded.key
@@ -16,13 +17,6 @@ local E = "https://acct.blob.core.windows.net"
 local function connect(script, key, account)
    local fake = fake_http.new(script)
    return blob.connect(fake_http.config(fake), account, key), fake
-end
-
-local function failure(f, ...)
-   local ok, err = pcall(f, ...)
-   assert.is_false(ok)
-   assert.is_true(error_.is(err), tostring(err))
-   return err
 end
 
 --- The address and the fields of a SAS.
