@@ -108,7 +108,7 @@ local function compare(here)
    return ratio >= RATIO
 end
 
-local here = field.open { prefect = "2", clock = 0, limit = 1 }
+local here = field.open { prefect = "2", clock = 1e-6, limit = 1 }
 here:start_worker(1)
 local ok, good = pcall(compare, here)
 local said = here:worker_log()
