@@ -35,7 +35,9 @@ static void finish(aci_transfer *self) {
 }
 
 static void explain(aci_transfer *self, CURLcode code) {
-    aci_fault_facts facts = {.host = self->host, .peer = self->peer, .text = self->text};
+    char peer[300];
+    aci_fault_facts facts = {.host = self->host, .text = self->text};
+    facts.peer = aci_transfer_peer(self, peer, sizeof peer);
     curl_easy_getinfo(self->easy, CURLINFO_SSL_VERIFYRESULT, &facts.verify);
     curl_easy_getinfo(self->easy, CURLINFO_OS_ERRNO, &facts.system);
     curl_easy_getinfo(self->easy, CURLINFO_HTTP_CONNECTCODE, &facts.proxy_status);
@@ -294,7 +296,7 @@ void aci_transfer_free(aci_transfer *self) {
     free(self->method);
     free(self->url);
     free(self->host);
-    free(self->peer);
+    free(self->address);
     free(self);
 }
 

@@ -13,7 +13,8 @@ struct aci_transfer {
     CURL *easy; /* NULL when it has ended */
     struct curl_slist *headers, *connect_to;
     char *method, *url;
-    char *host, *peer; /* for messages: the URL's host; host and port where it goes */
+    char *host;    /* of the URL, for messages */
+    char *address; /* where it goes instead, or NULL */
     aci_upload upload;
     aci_headers answer;
     aci_spool spool;
@@ -29,5 +30,8 @@ struct aci_transfer {
 
 /* Copies the options and sets up the handle, its callbacks apart. 0 or errno. */
 int aci_transfer_prepare(aci_transfer *transfer, const aci_transfer_options *options);
+
+/* Host and port where it goes, for messages: in `room` where that has to be written. */
+const char *aci_transfer_peer(const aci_transfer *transfer, char *room, size_t size);
 
 #endif

@@ -130,14 +130,16 @@ static int set_sink(aci_transfer *self, const aci_transfer_options *options) {
     return options->sink_file ? -aci_spool_file(&self->spool, options->sink_file) : 0;
 }
 
-static char *peer_name(const aci_url *url) {
-    bool tls = url->scheme.length == 5, six = memchr(url->host.at, ':', url->host.length) != NULL;
-    char *name;
-    int length = asprintf(&name, six ? "[%.*s]:%d" : "%.*s:%d", (int)url->host.length, url->host.at,
-                          url->port ? url->port
-                          : tls     ? 443
-                                    : 80);
-    return length < 0 ? NULL : name;
+const char *aci_transfer_peer(const aci_transfer *self, char *room, size_t size) {
+    aci_url url;
+    if (self->address || aci_url_parse(self->url, strlen(self->url), &url) != NULL)
+        return self->address ? self->address : self->host;
+    bool tls = url.scheme.length == 5, six = memchr(url.host.at, ':', url.host.length) != NULL;
+    snprintf(room, size, six ? "[%.*s]:%d" : "%.*s:%d", (int)url.host.length, url.host.at,
+             url.port ? url.port
+             : tls    ? 443
+                      : 80);
+    return room;
 }
 
 /* Most requests: what differs between two of them is set for each. */
@@ -155,10 +157,11 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     self->method = strdup(options->method);
     self->url = strdup(options->url);
     self->host = strndup(url.host.at, url.host.length);
-    self->peer = options->connect_to ? strdup(options->connect_to) : peer_name(&url);
+    self->address = options->connect_to ? strdup(options->connect_to) : NULL;
     self->plain = is_plain(options);
     self->easy = aci_multi_easy(self->plain, &self->dressed);
-    if (!self->method || !self->url || !self->host || !self->peer || !self->easy)
+    if (!self->method || !self->url || !self->host || !self->easy ||
+        (options->connect_to && !self->address))
         return ENOMEM;
     self->replay = options->replay;
     if ((failed = set_body(self, options)) || (failed = set_sink(self, options)) ||

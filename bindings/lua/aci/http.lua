@@ -146,13 +146,18 @@ local function note_request(plan, try)
    end
 end
 
-local function note_response(plan, try, ms, response)
+local function note_end(plan, try, transfer, response, err)
    if not http.trace then
       return
    end
-   local headers = response.headers
-   note("response", plan, { try = try, status = response.status, ms = ms, headers = headers,
-      request_id = headers["x-ms-request-id"] or headers["request-id"], body = response.body })
+   local ms = math.floor(transfer:seconds() * 1000 + 0.5)
+   if response then
+      local headers = response.headers
+      note("response", plan, { try = try, status = response.status, ms = ms, headers = headers,
+         request_id = headers["x-ms-request-id"] or headers["request-id"], body = response.body })
+   else
+      note("fault", plan, { try = try, kind = err.kind, code = err.code, message = err.message, ms = ms })
+   end
 end
 
 -- ---- one exchange ----
@@ -206,14 +211,13 @@ local function exchange(plan, try)
       return nil, refused
    end
    note_request(plan, try)
-   pump(transfer, plan, facts)
-   local response, err = transfer:result()
-   local ms = math.floor(transfer:seconds() * 1000 + 0.5)
-   if response then
-      note_response(plan, try, ms, response)
+   if plan.produce or plan.consume then
+      pump(transfer, plan, facts)
    else
-      note("fault", plan, { try = try, kind = err.kind, code = err.code, message = err.message, ms = ms })
+      task.wait(transfer)
    end
+   local response, err = transfer:result()
+   note_end(plan, try, transfer, response, err)
    facts.began = transfer:began()
    return response, err, facts
 end
