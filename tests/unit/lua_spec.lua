@@ -246,6 +246,7 @@ describe("as lua", function()
       for name in pairs(environment) do
          if name:find "^LUA" then environment[name] = nil end
       end
+      environment.COLUMNS = "20000" -- readline breaks the lines that it echoes where the terminal ends
    end)
    teardown(function() fs.remove_tree(folder) end)
 
