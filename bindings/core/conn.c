@@ -72,9 +72,8 @@ static void watch(aci_conn *c) {
         events = c->stream.wants;
     else if (aci_conn_unsent(c) && c->state != CONN_LINGER)
         events |= EPOLLOUT;
-    if (events != c->events && aci_source_modify(&c->source, events) < 0)
+    if (aci_source_modify(&c->source, events) < 0)
         aci_conn_kill(c, EIO);
-    c->events = events;
 }
 
 void aci_conn_enter(aci_conn *c) {
@@ -354,7 +353,6 @@ aci_conn *aci_conn_new(aci_server *server, int fd, const char *peer) {
     c->stream.fd = fd;
     c->source.on_ready = on_ready;
     c->timer.on_due = on_due;
-    c->events = EPOLLIN;
     memcpy(c->peer, peer, strnlen(peer, sizeof c->peer - 1));
     set_state(c, secure ? CONN_HANDSHAKE : CONN_HEAD);
     c->stream.wants = EPOLLIN;

@@ -45,7 +45,6 @@ typedef struct aci_conn {
     struct aci_conn *next, *before;
     aci_request *request;
     conn_state state;
-    unsigned events; /* what the source asks for */
     unsigned busy;   /* calls in progress; it is freed when the last one leaves */
     bool dead;
     bool eof;     /* the client has sent its last byte */

@@ -22,7 +22,7 @@ static struct {
     slot *slots;
     uint32_t slot_count;
     uint32_t free_slot;
-    uint32_t watched; /* without the interrupt's own */
+    uint32_t watched; /* without the interrupt's own and those that rest */
     aci_timer **heap;
     size_t heap_size;
     size_t heap_room;
@@ -122,7 +122,10 @@ static int open_loop(void) {
 static int control(int operation, aci_source *source, unsigned events) {
     struct epoll_event event = {.events = events};
     event.data.u64 = (uint64_t)loop.slots[source->slot].generation << 32 | source->slot;
-    return epoll_ctl(loop.epoll, operation, source->fd, &event) < 0 ? -errno : 0;
+    if (epoll_ctl(loop.epoll, operation, source->fd, &event) < 0)
+        return -errno;
+    source->events = events;
+    return 0;
 }
 
 static void release_slot(uint32_t index) {
@@ -152,8 +155,23 @@ int aci_source_add(aci_source *source, int fd, unsigned events) {
     return 0;
 }
 
+static void rest(aci_source *source, bool yes) {
+    if (source->resting == yes)
+        return;
+    source->resting = yes;
+    loop.watched = yes ? loop.watched - 1 : loop.watched + 1;
+}
+
+void aci_source_rest(aci_source *source) {
+    if (source->slot)
+        rest(source, true);
+}
+
 int aci_source_modify(aci_source *source, unsigned events) {
-    return source->slot ? control(EPOLL_CTL_MOD, source, events) : -EBADF;
+    if (!source->slot)
+        return -EBADF;
+    rest(source, false);
+    return events == source->events ? 0 : control(EPOLL_CTL_MOD, source, events);
 }
 
 void aci_source_remove(aci_source *source) {
@@ -161,6 +179,7 @@ void aci_source_remove(aci_source *source) {
         return;
     epoll_ctl(loop.epoll, EPOLL_CTL_DEL, source->fd, NULL);
     release_slot(source->slot);
+    rest(source, false);
     source->slot = 0;
     loop.watched--;
 }
@@ -276,7 +295,11 @@ static void dispatch(const struct epoll_event *event) {
     uint32_t index = (uint32_t)event->data.u64;
     uint32_t generation = (uint32_t)(event->data.u64 >> 32);
     slot *at = &loop.slots[index];
-    if (at->source && at->generation == generation)
+    if (!at->source || at->generation != generation)
+        return;
+    if (at->source->resting)
+        aci_source_remove(at->source);
+    else
         at->source->on_ready(at->source, event->events);
 }
 

@@ -1,5 +1,6 @@
 #include "multi.h"
 #include "loop.h"
+#include "sockets.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -101,7 +102,7 @@ static void act(curl_socket_t fd, int mask) {
     mend();
 }
 
-static void on_ready(aci_source *source, unsigned events) {
+static void on_ready(int fd, unsigned events) {
     int mask = 0;
     if (events & EPOLLIN)
         mask |= CURL_CSELECT_IN;
@@ -109,7 +110,7 @@ static void on_ready(aci_source *source, unsigned events) {
         mask |= CURL_CSELECT_OUT;
     if (events & (EPOLLERR | EPOLLHUP))
         mask |= CURL_CSELECT_ERR;
-    act(source->fd, mask);
+    act(fd, mask);
 }
 
 static void on_due(aci_timer *timer) {
@@ -126,34 +127,12 @@ static int broken(void) {
     return -1;
 }
 
-static aci_source *watch(curl_socket_t fd, unsigned events) {
-    aci_source *source = calloc(1, sizeof *source);
-    if (!source)
-        return NULL;
-    source->on_ready = on_ready;
-    if (aci_source_add(source, fd, events) == 0)
-        return source;
-    free(source);
-    return NULL;
-}
-
-/* curl says what to watch a socket for; our source is kept as the socket's own pointer. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *assigned) {
-    aci_source *source = assigned;
-    (void)easy;
-    (void)context;
-    if (what == CURL_POLL_REMOVE) {
-        if (source)
-            aci_source_remove(source);
-        free(source);
-        return 0;
-    }
-    if (source)
-        return aci_source_modify(source, wanted(what)) < 0 ? broken() : 0;
-    source = watch(fd, wanted(what));
-    if (!source)
+    (void)easy, (void)context, (void)assigned;
+    if (what == CURL_POLL_REMOVE)
+        aci_sockets_leave(fd);
+    else if (aci_sockets_watch(fd, wanted(what), on_ready) < 0)
         return broken();
-    curl_multi_assign(net.multi, fd, source);
     return 0;
 }
 
@@ -263,6 +242,7 @@ void aci_multi_close(void) {
         curl_multi_cleanup(net.multi);
     if (net.share)
         curl_share_cleanup(net.share);
+    aci_sockets_free();
     net.multi = NULL;
     net.share = NULL;
     net.broken = false;

@@ -1,11 +1,11 @@
 #include "multi.h"
+#include "sockets.h"
 #include "transfer_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static void note_activity(aci_transfer *self) {
@@ -186,13 +186,17 @@ static int on_send(void *owner, char *ip, char *local_ip, int port, int local_po
     return CURL_PREREQFUNC_ABORT;
 }
 
-/* Children of the program must not inherit connections. */
 static curl_socket_t on_open_socket(void *owner, curlsocktype purpose, struct curl_sockaddr *at) {
     aci_transfer *self = owner;
-    int fd = socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+    int fd = aci_sockets_open(at->family, at->socktype, at->protocol);
     (void)purpose;
     self->socket_error = fd < 0 ? errno : 0;
     return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int on_close_socket(void *owner, curl_socket_t fd) {
+    (void)owner;
+    return aci_sockets_close(fd);
 }
 
 /* ---- making one ---- */
@@ -204,6 +208,7 @@ static void set_callbacks(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
 }
 
 static void set_owner(aci_transfer *self) {
