@@ -22,14 +22,30 @@ static int reserve(aci_headers *head, size_t more) {
 }
 
 /* NUL bytes would cut the text in two: they become spaces. */
-static void append(aci_headers *head, const char *text, size_t length, bool lower) {
-    for (size_t i = 0; i < length; i++) {
-        char c = text[i] ? text[i] : ' ';
-        if (lower && c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        head->bytes[head->length++] = c;
+static char *append(aci_headers *head, const char *text, size_t length) {
+    char *start = memcpy(head->bytes + head->length, text, length), *at = start;
+    while ((at = memchr(at, '\0', length - (size_t)(at - start))))
+        *at = ' ';
+    start[length] = '\0';
+    head->length += length + 1;
+    return start;
+}
+
+/* In place; returns a hash. */
+static unsigned lower(char *text) {
+    unsigned hash = 0;
+    for (; *text; text++) {
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text - 'A' + 'a');
+        hash = hash * 31 + (unsigned char)*text;
     }
-    head->bytes[head->length++] = '\0';
+    return hash;
+}
+
+static void mark(aci_headers *head, unsigned hash) {
+    uint64_t bit = (uint64_t)1 << (hash * 2654435769u >> 26);
+    head->repeats |= (head->marks & bit) != 0;
+    head->marks |= bit;
 }
 
 static bool is_space(char c) {
@@ -55,7 +71,7 @@ static int fold(aci_headers *head, const char *line, size_t length) {
     if ((failed = reserve(head, length + 1)) < 0)
         return failed;
     head->bytes[head->length - 1] = ' ';
-    append(head, line, length, false);
+    append(head, line, length);
     return 0;
 }
 
@@ -67,8 +83,8 @@ static int add(aci_headers *head, const char *line, size_t length, const char *c
     if (failed < 0)
         return failed;
     value_length = trimmed(&value, value_length);
-    append(head, line, name_length, true);
-    append(head, value, value_length, false);
+    mark(head, lower(append(head, line, name_length)));
+    append(head, value, value_length);
     return 0;
 }
 
@@ -76,7 +92,8 @@ int aci_headers_line(aci_headers *head, const char *line, size_t length) {
     const char *colon = memchr(line, ':', length);
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         head->length = 0;
-        head->complete = false;
+        head->marks = 0;
+        head->repeats = head->complete = false;
         return 0;
     }
     if (head->complete)

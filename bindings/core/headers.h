@@ -4,11 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct aci_headers {
     char *bytes; /* name NUL value NUL, again and again */
     size_t length, room;
-    bool complete; /* the empty line has come; what follows are trailers, which are dropped */
+    uint64_t marks; /* a bit for each name, by a hash of it */
+    bool repeats;   /* two have the same bit, so a name may be there twice */
+    bool complete;  /* the empty line has come; what follows are trailers, which are dropped */
 } aci_headers;
 
 /* Most bytes of one head. */

@@ -26,7 +26,7 @@ bool aci_spool_full(const aci_spool *spool, size_t length) {
 
 /* Not realloc: what it leaves behind could not be wiped. */
 static int grow(aci_spool *spool, size_t needed) {
-    size_t room = spool->room ? spool->room : 4096;
+    size_t room = spool->room ? spool->room : 512;
     char *bytes;
     while (room < needed)
         room *= 2;

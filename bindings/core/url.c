@@ -1,5 +1,6 @@
 #include "url.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,8 +38,14 @@ static aci_url_part span(const char *from, const char *to) {
     return (aci_url_part){from, (size_t)(to - from)};
 }
 
-static const char *find_any(const char *from, const char *end, const char *any) {
-    while (from < end && !(*from && strchr(any, *from)))
+static const char *find(const char *from, const char *end, char c) {
+    while (from < end && *from != c)
+        from++;
+    return from;
+}
+
+static const char *find_path(const char *from, const char *end) {
+    while (from < end && *from != '/' && *from != '?' && *from != '#')
         from++;
     return from;
 }
@@ -59,12 +66,12 @@ static bool parse_port(const char *from, const char *end, int *port) {
 static const char *parse_host(const char *from, const char *end, aci_url *url) {
     const char *stop;
     if (from < end && *from == '[') {
-        stop = find_any(from, end, "]");
+        stop = find(from, end, ']');
         if (stop == end)
             return "the IPv6 address in it lacks its ']'";
         url->host = span(from + 1, stop++);
     } else {
-        stop = find_any(from, end, ":");
+        stop = find(from, end, ':');
         url->host = span(from, stop);
     }
     if (url->host.length == 0)
@@ -86,13 +93,13 @@ static const char *parse_authority(const char *from, const char *end, aci_url *u
 }
 
 static const char *parse_scheme(const char *text, const char *end, aci_url *url) {
-    const char *colon = find_any(text, end, ":/?#");
-    if (end - colon < 3 || memcmp(colon, "://", 3) != 0)
+    static const char words[] = "https";
+    size_t length = 0;
+    while (length < 5 && text + length < end && (text[length] | 0x20) == words[length])
+        length++;
+    if (length < 4 || end - text - (ptrdiff_t)length < 3 || memcmp(text + length, "://", 3) != 0)
         return "it does not begin with http:// or https://";
-    url->scheme = span(text, colon);
-    if (!(url->scheme.length == 4 && strncasecmp(text, "http", 4) == 0) &&
-        !(url->scheme.length == 5 && strncasecmp(text, "https", 5) == 0))
-        return "it does not begin with http:// or https://";
+    url->scheme = span(text, text + length);
     return NULL;
 }
 
@@ -109,11 +116,11 @@ const char *aci_url_parse(const char *text, size_t length, aci_url *url) {
     if ((wrong = check_characters(text, end)) || (wrong = parse_scheme(text, end, url)))
         return wrong;
     authority = url->scheme.at + url->scheme.length + 3;
-    path = find_any(authority, end, "/?#");
+    path = find_path(authority, end);
     if ((wrong = parse_authority(authority, path, url)))
         return wrong;
-    end = find_any(path, end, "#");
-    query = find_any(path, end, "?");
+    end = find(path, end, '#');
+    query = find(path, end, '?');
     url->path = span(path, query);
     if (query < end)
         url->query = span(query + 1, end);
@@ -184,7 +191,7 @@ static bool is_absolute(const char *reference) {
 static char *merge(const aci_url *base, const char *start, aci_url_part reference) {
     const char *end = base->path.at + base->path.length;
     size_t query =
-        (size_t)(find_any(reference.at, reference.at + reference.length, "?") - reference.at);
+        (size_t)(find(reference.at, reference.at + reference.length, '?') - reference.at);
     char *path, *text;
     while (end > base->path.at && end[-1] != '/')
         end--;
