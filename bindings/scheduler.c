@@ -204,7 +204,7 @@ static void wait_running(lua_State *L, aci_wait *wait, uint64_t due) {
     luaL_checkstack(L, 16, NULL);
     if (aci_tasks_running > MOST_RUNNING)
         luaL_error(L, "too many tasks wait where Lua cannot yield (in a sort, a gsub, a __gc ...)");
-    while (!wait->done && aci_now_ns() < due) {
+    while (!wait->done && (due == UINT64_MAX || aci_now_ns() < due)) {
         check_interrupt(L);
         aci_task_check(L);
         aci_scheduler_turn(L, due);

@@ -45,7 +45,7 @@ typedef struct aci_conn {
     struct aci_conn *next, *before;
     aci_request *request;
     conn_state state;
-    unsigned busy;   /* calls in progress; it is freed when the last one leaves */
+    unsigned busy; /* calls in progress; it is freed when the last one leaves */
     bool dead;
     bool eof;     /* the client has sent its last byte */
     bool last;    /* close after this answer */

@@ -34,8 +34,9 @@ typedef struct aci_source {
 int aci_source_add(aci_source *source, int fd, unsigned events); /* 0 or -errno */
 int aci_source_modify(aci_source *source, unsigned events);      /* 0 or -errno */
 
-/* Nothing of it is wanted for now: on_ready is not called until aci_source_modify, and no wait counts
- * on it. Cheap both ways: it stays in epoll until something comes, then it is no longer watched. */
+/* Nothing of it is wanted for now: on_ready is not called until aci_source_modify, and no wait
+ * counts on it. Cheap both ways: it stays in epoll until something comes, then it is no longer
+ * watched. */
 void aci_source_rest(aci_source *source);
 void aci_source_remove(aci_source *source); /* idempotent, allowed in callbacks; fd stays open */
 

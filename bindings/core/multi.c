@@ -26,9 +26,8 @@ static const uint64_t TRIM_AFTER_NS = 1000000000u;
 static struct {
     CURLM *multi;
     CURLSH *share;
-    CURL *spare; /* for the next transfer; its options are those of a plain one, or the default ones
-                  */
-    bool spare_plain;
+    CURL *spare;     /* for the next transfer */
+    aci_dress dress; /* of the spare; ACI_DRESS_OWN: the default options */
     owner *owners;
     aci_timer timer;
     aci_timer trim;
@@ -167,26 +166,26 @@ static int open_multi(void) {
     return 0;
 }
 
-CURL *aci_multi_easy(bool plain, bool *dressed) {
+CURL *aci_multi_easy(aci_dress wanted, bool *dressed) {
     CURL *easy = net.spare ? net.spare : curl_easy_init();
-    *dressed = net.spare && net.spare_plain && plain;
-    if (net.spare && net.spare_plain && !plain)
+    *dressed = net.spare && wanted && net.dress == wanted;
+    if (net.spare && net.dress && !*dressed)
         curl_easy_reset(easy); /* the share stays */
     net.spare = NULL;
     return easy;
 }
 
-void aci_multi_give_back(CURL *easy, bool well, bool plain) {
+void aci_multi_give_back(CURL *easy, bool well, aci_dress dress) {
     if (!well || net.spare || !net.multi) {
         curl_easy_cleanup(easy);
         return;
     }
-    if (plain)
+    if (dress)
         curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL); /* of the transfer, which ends */
     else
         curl_easy_reset(easy);
     net.spare = easy;
-    net.spare_plain = plain;
+    net.dress = dress;
 }
 
 void aci_multi_connections(long per_host) {
@@ -220,6 +219,13 @@ int aci_multi_add(CURL *easy, void *thing, void (*ended)(void *thing, CURLcode c
     free(who);
     mend();
     return -ENOMEM;
+}
+
+void aci_multi_begin(void) {
+    if (net.timer.index && net.timer.due == 0) {
+        aci_timer_cancel(&net.timer);
+        act(CURL_SOCKET_TIMEOUT, 0);
+    }
 }
 
 void aci_multi_remove(CURL *easy) {

@@ -11,8 +11,8 @@ typedef void aci_socket_ready(int fd, unsigned events);
 int aci_sockets_open(int family, int type, int protocol);
 int aci_sockets_close(int fd); /* as close(2) */
 
-/* From now on on_ready gets these events of it. Of a socket that aci_sockets_open has not opened too
- * (the resolver's). 0 or -errno. */
+/* From now on on_ready gets these events of it. Of a socket that aci_sockets_open has not opened
+ * too (the resolver's). 0 or -errno. */
 int aci_sockets_watch(int fd, unsigned events, aci_socket_ready *on_ready);
 void aci_sockets_leave(int fd); /* until it is watched again */
 

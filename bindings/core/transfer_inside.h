@@ -2,6 +2,7 @@
 #ifndef ACI_TRANSFER_INSIDE_H
 #define ACI_TRANSFER_INSIDE_H
 
+#include "multi.h"
 #include "transfer.h"
 #include "upload.h"
 
@@ -23,8 +24,8 @@ struct aci_transfer {
     uint64_t stall_ns, active, began, ended;
     int status, socket_error, starts;
     bool running, done, paused, replay;
-    bool plain;   /* has no options of its own but address, times and headers */
-    bool dressed; /* the handle has those of a plain one already */
+    aci_dress dress; /* not ACI_DRESS_OWN: only address, times and headers are its own */
+    bool dressed;    /* the handle came in it */
     char text[CURL_ERROR_SIZE];
 };
 

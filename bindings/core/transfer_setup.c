@@ -45,14 +45,15 @@ static void set_trust(CURL *easy, const char *ca_file) {
 }
 
 /* An address that was given, or this machine, is reached directly whatever the environment says. */
+static bool goes_directly(const aci_transfer_options *options, aci_url_part host) {
+    return options->connect_to || aci_url_loopback(host);
+}
+
+/* A proxy that was given is used whatever NO_PROXY says. */
 static void set_route(aci_transfer *self, const aci_transfer_options *options, aci_url_part host) {
-    if (options->proxy) {
-        curl_easy_setopt(self->easy, CURLOPT_PROXY, options->proxy);
-        curl_easy_setopt(self->easy, CURLOPT_NOPROXY, "");
-    } else {
-        bool direct = options->connect_to || aci_url_loopback(host);
-        curl_easy_setopt(self->easy, CURLOPT_PROXY, direct ? "" : NULL);
-    }
+    const char *proxy = options->proxy ? options->proxy : goes_directly(options, host) ? "" : NULL;
+    curl_easy_setopt(self->easy, CURLOPT_PROXY, proxy);
+    curl_easy_setopt(self->easy, CURLOPT_NOPROXY, proxy ? "" : NULL);
     curl_easy_setopt(self->easy, CURLOPT_CONNECT_TO, self->connect_to);
 }
 
@@ -142,11 +143,14 @@ const char *aci_transfer_peer(const aci_transfer *self, char *room, size_t size)
     return room;
 }
 
-/* Most requests: what differs between two of them is set for each. */
-static bool is_plain(const aci_transfer_options *options) {
-    return strcmp(options->method, "GET") == 0 && !options->body && !options->body_file &&
-           !options->body_pieces && !options->ca_file && !options->client_certificate &&
-           !options->proxy && !options->connect_to;
+/* Most requests differ in little, which is set for each. */
+static aci_dress dress_of(const aci_transfer_options *options, aci_url_part host) {
+    bool plain = strcmp(options->method, "GET") == 0 && !options->body && !options->body_file &&
+                 !options->body_pieces && !options->ca_file && !options->client_certificate &&
+                 !options->proxy && !options->connect_to;
+    return !plain                         ? ACI_DRESS_OWN
+           : goes_directly(options, host) ? ACI_DRESS_DIRECT
+                                          : ACI_DRESS_PLAIN;
 }
 
 int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options) {
@@ -158,8 +162,8 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
     self->url = strdup(options->url);
     self->host = strndup(url.host.at, url.host.length);
     self->address = options->connect_to ? strdup(options->connect_to) : NULL;
-    self->plain = is_plain(options);
-    self->easy = aci_multi_easy(self->plain, &self->dressed);
+    self->dress = dress_of(options, url.host);
+    self->easy = aci_multi_easy(self->dress, &self->dressed);
     if (!self->method || !self->url || !self->host || !self->easy ||
         (options->connect_to && !self->address))
         return ENOMEM;
@@ -169,10 +173,10 @@ int aci_transfer_prepare(aci_transfer *self, const aci_transfer_options *options
         return failed;
     if (curl_easy_setopt(self->easy, CURLOPT_URL, self->url) != CURLE_OK)
         return ENOMEM;
-    set_route(self, options, url.host);
     set_times(self, options);
     if (self->dressed)
         return 0;
+    set_route(self, options, url.host);
     set_always(self->easy);
     set_trust(self->easy, options->ca_file);
     set_certificate(self->easy, options);
