@@ -4,11 +4,13 @@
  *     task.wait(transfer)
  *     local response, err = transfer:result()
  *
- * A transfer owns copies of all it was given and may be closed in every state. */
+ * c.exchange(plan) is these three lines in one, without an object for Lua. A transfer owns copies
+ * of all it was given and may be closed in every state. */
 #include "bindings.h"
 #include "core/transfer.h"
 #include "glue.h"
 #include "http.h"
+#include "scheduler.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,71 +25,42 @@ typedef struct transfer {
 
 /* ---- start ---- */
 
-/* Views on strings that the option table at index 1 anchors. */
-static void read_options(lua_State *L, aci_transfer_options *read) {
-    size_t length;
-    lua_getfield(L, 1, "url");
-    read->url = aci_bytes(L, -1, &length);
-    lua_getfield(L, 1, "body");
-    if (!lua_isnil(L, -1))
-        read->body = aci_bytes(L, -1, &read->body_size);
-    lua_pop(L, 2);
-    lua_getfield(L, 1, "client_password");
-    if (!lua_isnil(L, -1))
-        read->client_password = aci_bytes(L, -1, NULL);
-    lua_pop(L, 1);
-    read->method = aci_opt_string(L, 1, "method", "GET");
-    read->body_file = aci_opt_string(L, 1, "body_file", NULL);
-    read->body_pieces = aci_opt_boolean(L, 1, "body_pieces", false);
-    read->body_length = aci_opt_integer(L, 1, "body_length", -1);
-    read->sink_file = aci_opt_string(L, 1, "sink_file", NULL);
-    read->sink_stream = aci_opt_boolean(L, 1, "stream", false);
-    read->max_body = (uint64_t)aci_opt_integer(L, 1, "max_body", 0);
-    read->ca_file = aci_opt_string(L, 1, "ca_file", NULL);
-    read->client_certificate = aci_opt_string(L, 1, "client_certificate", NULL);
-    read->client_key = aci_opt_string(L, 1, "client_key", NULL);
-    read->proxy = aci_opt_string(L, 1, "proxy", NULL);
-    read->connect_to = aci_opt_string(L, 1, "connect_to", NULL);
-    read->timeout = aci_opt_number(L, 1, "timeout", 0);
-    read->connect_timeout = aci_opt_number(L, 1, "connect_timeout", 0);
-    read->stall_timeout = aci_opt_number(L, 1, "stall_timeout", 0);
-    read->replay = aci_opt_boolean(L, 1, "replay", false);
-}
-
 /* The userdata owns the transfer already, so raising here loses nothing. */
 static void add_headers(lua_State *L, aci_transfer *core) {
-    if (lua_getfield(L, 1, "headers") == LUA_TTABLE) {
-        lua_pushnil(L);
-        while (lua_next(L, -2)) {
-            if (lua_type(L, -1) == LUA_TNUMBER)
-                lua_tostring(L, -1);
-            if (aci_transfer_header(core, lua_tostring(L, -2), aci_bytes(L, -1, NULL)) < 0)
-                luaL_error(L, "not enough memory");
-            lua_pop(L, 1);
-        }
+    lua_getfield(L, 1, "headers");
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        if (lua_type(L, -1) == LUA_TNUMBER)
+            lua_tostring(L, -1);
+        if (aci_transfer_header(core, lua_tostring(L, -2), aci_bytes(L, -1, NULL)) < 0)
+            luaL_error(L, "not enough memory");
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
 }
 
-/* start(options) -> transfer | nil, err. The options are checked by the Lua half. */
-static int http_start(lua_State *L) {
-    aci_transfer_options read = {0};
-    transfer *self;
+/* Starts what the plan at index 1 says: 0, or the results nil, err. */
+static int begin(lua_State *L, transfer *self) {
+    http_plan plan;
     int failed;
-    luaL_checktype(L, 1, LUA_TTABLE);
-    read_options(L, &read);
-
-    self = aci_waitable_new(L, sizeof *self, TYPE, 0);
-    self->secret_body = aci_opt_boolean(L, 1, "secret_body", false);
-    self->secret_url = aci_opt_boolean(L, 1, "secret_url", false);
-
-    self->core = aci_transfer_new(&read, &self->wait, &failed);
+    http_plan_read(L, &plan);
+    self->secret_body = plan.secret_body;
+    self->secret_url = plan.secret_url;
+    self->core = aci_transfer_new(&plan.sent, &self->wait, &failed);
     if (!self->core)
-        return read.body_file ? aci_fail_errno(L, "cannot send", read.body_file, failed)
-                              : luaL_error(L, "%s", strerror(failed));
-    add_headers(L, self->core);
+        return plan.sent.body_file ? aci_fail_errno(L, "cannot send", plan.sent.body_file, failed)
+                                   : luaL_error(L, "%s", strerror(failed));
+    if (plan.headers)
+        add_headers(L, self->core);
     aci_transfer_start(self->core);
-    return 1;
+    return 0;
+}
+
+/* start(plan) -> transfer | nil, err */
+static int http_start(lua_State *L) {
+    transfer *self = aci_waitable_new(L, sizeof *self, TYPE, 0);
+    int refused = begin(L, self);
+    return refused ? refused : 1;
 }
 
 /* ---- methods ---- */
@@ -114,17 +87,25 @@ static int push_fault(lua_State *L, const aci_transfer *core) {
 }
 
 /* A header that comes twice is one, joined by ", ", as RFC 9110 5.3 reads it. */
+static void push_value(lua_State *L, const char *name, const char *value) {
+    if (lua_getfield(L, -2, name) == LUA_TSTRING)
+        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+    else
+        lua_pushstring(L, value);
+    lua_remove(L, -2);
+}
+
 static void push_headers(lua_State *L, const aci_headers *head) {
     const char *name, *value;
     size_t at = 0;
     lua_createtable(L, 0, 8);
     while (aci_headers_next(head, &at, &name, &value)) {
-        if (lua_getfield(L, -1, name) == LUA_TSTRING)
-            lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+        lua_pushstring(L, name);
+        if (head->repeats)
+            push_value(L, name, value);
         else
             lua_pushstring(L, value);
-        lua_setfield(L, -3, name);
-        lua_pop(L, 1);
+        lua_rawset(L, -3);
     }
 }
 
@@ -137,11 +118,8 @@ static void push_body(lua_State *L, const transfer *self) {
         lua_pushlstring(L, bytes, length);
 }
 
-/* transfer:result() -> response | nil, err; only when it has ended */
-static int transfer_result(lua_State *L) {
-    transfer *self = check_open(L);
-    luaL_argcheck(L, aci_transfer_ended(self->core), 1,
-                  "the transfer has not ended: task.wait(transfer) comes first");
+/* -> response | nil, err */
+static int push_result(lua_State *L, const transfer *self) {
     if (aci_transfer_fault(self->core))
         return push_fault(L, self->core);
     lua_createtable(L, 0, 5);
@@ -156,6 +134,14 @@ static int transfer_result(lua_State *L) {
         lua_setfield(L, -2, "body");
     }
     return 1;
+}
+
+/* transfer:result() -> response | nil, err; only when it has ended */
+static int transfer_result(lua_State *L) {
+    transfer *self = check_open(L);
+    luaL_argcheck(L, aci_transfer_ended(self->core), 1,
+                  "the transfer has not ended: task.wait(transfer) comes first");
+    return push_result(L, self);
 }
 
 /* transfer:read() -> bytes | nil: what a stream has got since; nil when there is nothing (yet) */
@@ -229,6 +215,57 @@ static int transfer__gc(lua_State *L) {
     return 0;
 }
 
+/* ---- a whole exchange, from the plan to the response ---- */
+
+/* What Lua never sees serves again: upvalue 1 holds it, or nil while it is in use. */
+static transfer *take_spare(lua_State *L) {
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushnil(L);
+    lua_replace(L, lua_upvalueindex(1));
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        aci_waitable_new(L, sizeof(transfer), TYPE, 0);
+    }
+    return lua_touserdata(L, -1);
+}
+
+static void put_back(lua_State *L, int index) {
+    transfer *self = lua_touserdata(L, index);
+    aci_transfer_free(self->core);
+    *self = (transfer){0};
+    lua_pushvalue(L, index);
+    lua_replace(L, lua_upvalueindex(1));
+}
+
+/* The transfer at index 2 has ended, or the wait for it has been: then the error is on top. */
+static int exchange_over(lua_State *L, int status, lua_KContext context) {
+    const transfer *self = lua_touserdata(L, 2);
+    (void)context;
+    if (status != LUA_OK && status != LUA_YIELD) {
+        put_back(L, 2);
+        return lua_error(L);
+    }
+    if (push_result(L, self) == 1)
+        lua_pushnil(L);
+    lua_pushboolean(L, aci_transfer_began(self->core));
+    lua_pushnumber(L, aci_transfer_seconds(self->core));
+    put_back(L, 2);
+    return 4;
+}
+
+/* exchange(plan) -> response | nil, err, began, seconds: start, wait, result and close in one;
+ * began is nil where nothing could be started */
+static int http_exchange(lua_State *L) {
+    int refused;
+    lua_settop(L, 1);
+    refused = begin(L, take_spare(L));
+    if (refused)
+        return refused;
+    lua_pushcfunction(L, aci_scheduler_wait);
+    lua_pushvalue(L, 2);
+    return exchange_over(L, lua_pcallk(L, 1, 0, 0, 0, exchange_over), 0);
+}
+
 /* ---- the module ---- */
 
 /* Finalisers run youngest first, so this one, made at the opening, comes after all transfers. */
@@ -263,6 +300,7 @@ int luaopen_aci_http(lua_State *L) {
         {"give", transfer_give},       {"ended", transfer_ended}, {"began", transfer_began},
         {"seconds", transfer_seconds}, {"close", transfer_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"check", http_check},
+                                         {"take", http_take},
                                          {"connections", http_connections},
                                          {"start", http_start},
                                          {NULL, NULL}};
@@ -271,6 +309,9 @@ int luaopen_aci_http(lua_State *L) {
     lua_pushcfunction(L, transfer__gc);
     lua_setfield(L, -2, "__gc");
     luaL_newlib(L, functions);
+    lua_pushnil(L);
+    lua_pushcclosure(L, http_exchange, 1);
+    lua_setfield(L, -2, "exchange");
     http_text_register(L);
     return 1;
 }

@@ -18,38 +18,6 @@ enum {
     ANY = 256
 };
 
-static const struct {
-    const char *name;
-    unsigned types;
-    const char *words;
-} options[] = {
-    {"url", STRING | SECRET, "a string"},
-    {"method", STRING, "a string"},
-    {"query", TABLE, "a table"},
-    {"headers", TABLE, "a table"},
-    {"body", STRING | SECRET | TABLE | FUNCTION,
-     "a string, a secret, { file = path } or a function"},
-    {"body_length", COUNT, "a whole number of bytes"},
-    {"json", ANY, NULL},
-    {"form", TABLE, "a table"},
-    {"sink", TABLE | FUNCTION, "{ file = path } or a function"},
-    {"timeout", SECONDS, "a positive number of seconds"},
-    {"connect_timeout", SECONDS, "a positive number of seconds"},
-    {"stall_timeout", SECONDS, "a positive number of seconds"},
-    {"max_body", COUNT, "a whole number of bytes"},
-    {"ca_file", STRING, "a string"},
-    {"client_certificate", STRING, "a string"},
-    {"client_key", STRING, "a string"},
-    {"client_password", STRING | SECRET, "a string or a secret"},
-    {"proxy", STRING, "a string"},
-    {"redirects", COUNT, "a whole number"},
-    {"connect_to", STRING, "a string such as \"127.0.0.1:8443\""},
-    {"retry", FALSE | TABLE, "false or a table"},
-    {"secret_body", BOOLEAN, "a boolean"},
-};
-
-#define OPTION_COUNT (sizeof options / sizeof *options)
-
 static unsigned types_of_number(lua_State *L) {
     lua_Number value = lua_tonumber(L, -1);
     unsigned types = value > 0 && value < 1e9 ? SECONDS : 0;
@@ -71,22 +39,6 @@ static unsigned types_of_top(lua_State *L) {
     default:
         return aci_secret_test(L, -1, NULL) ? SECRET : 0;
     }
-}
-
-static bool is(size_t i, const char *name) {
-    return strcmp(options[i].name, name) == 0;
-}
-
-/* Where in the table; raises for what is no option. */
-static size_t find_option(lua_State *L, const char *name) {
-    const char *names[OPTION_COUNT + 1] = {NULL};
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (is(i, name))
-            return i;
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        names[i] = options[i].name;
-    aci_options_check(L, 1, names);
-    return 0; /* not reached */
 }
 
 static bool is_token(const char *text) {
@@ -184,32 +136,64 @@ static void check_key(lua_State *L) {
         luaL_error(L, "options 'client_key' and 'client_password' need 'client_certificate'");
 }
 
-/* What is looked at beyond the type; the value is on top, the name below it. */
-static const struct {
+/* `check` looks at more than the type: the value is on top, the name below it. What is `sent` goes
+ * to the plan as it was given. */
+static const struct option {
     const char *name;
+    unsigned types;
+    const char *words;
     void (*check)(lua_State *L);
-} closer[] = {
-    {"url", check_url},
-    {"method", check_method},
-    {"headers", check_headers},
-    {"body", check_file},
-    {"sink", check_file},
-    {"retry", check_retry},
-    {"body_length", check_length},
-    {"client_key", check_key},
-    {"client_password", check_key},
+    bool sent;
+} options[] = {
+    {"url", STRING | SECRET, "a string", check_url, true},
+    {"method", STRING, "a string", check_method, true},
+    {"query", TABLE, "a table", NULL, false},
+    {"headers", TABLE, "a table", check_headers, false},
+    {"body", STRING | SECRET | TABLE | FUNCTION,
+     "a string, a secret, { file = path } or a function", check_file, false},
+    {"body_length", COUNT, "a whole number of bytes", check_length, true},
+    {"json", ANY, NULL, NULL, false},
+    {"form", TABLE, "a table", NULL, false},
+    {"sink", TABLE | FUNCTION, "{ file = path } or a function", check_file, false},
+    {"timeout", SECONDS, "a positive number of seconds", NULL, true},
+    {"connect_timeout", SECONDS, "a positive number of seconds", NULL, true},
+    {"stall_timeout", SECONDS, "a positive number of seconds", NULL, true},
+    {"max_body", COUNT, "a whole number of bytes", NULL, true},
+    {"ca_file", STRING, "a string", NULL, true},
+    {"client_certificate", STRING, "a string", NULL, true},
+    {"client_key", STRING, "a string", check_key, true},
+    {"client_password", STRING | SECRET, "a string or a secret", check_key, true},
+    {"proxy", STRING, "a string", NULL, true},
+    {"redirects", COUNT, "a whole number", NULL, true},
+    {"connect_to", STRING, "a string such as \"127.0.0.1:8443\"", NULL, true},
+    {"retry", FALSE | TABLE, "false or a table", check_retry, false},
+    {"secret_body", BOOLEAN, "a boolean", NULL, true},
 };
 
+#define OPTION_COUNT (sizeof options / sizeof *options)
+
+/* Raises for what is no option. */
+static const struct option *find_option(lua_State *L, const char *name) {
+    const char *names[OPTION_COUNT + 1] = {NULL};
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (*options[i].name == *name && strcmp(options[i].name, name) == 0)
+            return &options[i];
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        names[i] = options[i].name;
+    aci_options_check(L, 1, names);
+    return NULL; /* not reached */
+}
+
 /* The name below the top, the value on top. */
-static void check_option(lua_State *L) {
+static const struct option *check_option(lua_State *L) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-    size_t i = find_option(L, name);
-    if (!(options[i].types & ANY) && !(options[i].types & types_of_top(L)))
-        luaL_error(L, "option '%s' must be %s, got a %s", name, options[i].words,
+    const struct option *option = find_option(L, name);
+    if (!(option->types & ANY) && !(option->types & types_of_top(L)))
+        luaL_error(L, "option '%s' must be %s, got a %s", name, option->words,
                    luaL_typename(L, -1));
-    for (size_t each = 0; each < sizeof closer / sizeof *closer; each++)
-        if (strcmp(closer[each].name, name) == 0)
-            closer[each].check(L);
+    if (option->check)
+        option->check(L);
+    return option;
 }
 
 int http_check(lua_State *L) {
@@ -218,4 +202,22 @@ int http_check(lua_State *L) {
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
         check_option(L);
     return 0;
+}
+
+int http_take(lua_State *L) {
+    bool more = false;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+        if (!check_option(L)->sent) {
+            more = true;
+            continue;
+        }
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, 2);
+    }
+    lua_pushboolean(L, more);
+    return 1;
 }

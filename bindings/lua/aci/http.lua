@@ -10,8 +10,8 @@ local http = { connections = c.connections, unescape = c.unescape, url = c.url, 
    challenges = c.challenges }
 
 -- Calls f; a mistake that it finds is raised where the caller of our caller made it.
-local function blame_caller(f, ...)
-   local ok, result = pcall(f, ...)
+local function blame_caller(f, argument)
+   local ok, result = pcall(f, argument)
    if ok then
       return result
    elseif type(result) ~= "string" then
@@ -27,6 +27,11 @@ function http.query(map)
 end
 
 -- ---- from the caller's options to the plan of one exchange ----
+
+-- What holds where the options say nothing else; bindings/http_plan.c has the time limits.
+local Plan = { method = "GET", headers = {}, redirects = 0, tries = 4, max_wait = 60, replay = true, secret_url = false,
+   in_pieces = false }
+Plan.__index = Plan
 
 local function check_one_body(options)
    local given = (options.body ~= nil and 1 or 0) + (options.json ~= nil and 1 or 0) + (options.form ~= nil and 1 or 0)
@@ -50,78 +55,68 @@ local function set_body(plan, options)
    elseif type(options.body) == "table" then
       plan.body_file, plan.shown.file = options.body.file, options.body.file
    elseif type(options.body) == "function" then
-      plan.body_pieces, plan.produce = true, options.body
+      plan.body_pieces, plan.produce, plan.in_pieces = true, options.body, true
    else
       plan.body, plan.shown.body = options.body, options.body
    end
 end
 
-local function set_url(plan, options)
-   plan.url = options.url
-   if not plan.url then
-      error("option 'url' is missing", 0)
-   end
+local function set_query(plan, query)
+   local before = (plan.secret_url and secret.reveal(plan.url) or plan.url):gsub("#.*$", "")
+   plan.url = before .. (before:find("?", 1, true) and "&" or "?") .. text.encode_map(query)
+   plan.url = plan.secret_url and secret.new(plan.url) or plan.url
    plan.secret_url = secret.is(plan.url)
-   if options.query and next(options.query) then
-      local before = (plan.secret_url and secret.reveal(plan.url) or plan.url):gsub("#.*$", "")
-      plan.url = before .. (before:find("?", 1, true) and "&" or "?") .. text.encode_map(options.query)
-      plan.url = plan.secret_url and secret.new(plan.url) or plan.url
-      plan.secret_url = secret.is(plan.url)
+end
+
+local function set_sink(plan, sink)
+   if type(sink) == "function" then
+      plan.stream, plan.consume, plan.in_pieces = true, sink, true
+   elseif sink then
+      plan.sink_file = sink.file
    end
 end
 
-local function set_sink(plan, options)
-   if type(options.sink) == "function" then
-      plan.stream, plan.consume = true, options.sink
-   elseif options.sink then
-      plan.sink_file = options.sink.file
+local function set_policy(plan, retry)
+   if retry == false then
+      plan.tries = 1
+   elseif retry then
+      plan.tries, plan.max_wait = retry.tries or plan.tries, retry.max_wait or plan.max_wait
+      plan.replay = plan.replay or retry.safe or false
    end
-end
-
-local DEFAULT_POLICY = {}
-
-local function set_policy(plan, options)
-   local retry = options.retry
-   if retry == nil then
-      retry = DEFAULT_POLICY
-   end
-   plan.tries = retry and (retry.tries or 4) or 1
-   plan.max_wait = retry and retry.max_wait or 60
-   plan.replay = c.retry_method(plan.method) or (retry and retry.safe) or false
 end
 
 -- Only what is neither read from nor written to a file has an end that can be foreseen.
-local function set_times(plan, options)
-   local bounded = not options.sink and not plan.body_file and not plan.produce
-   plan.timeout = options.timeout or (bounded and 300 or nil)
-   plan.connect_timeout = options.connect_timeout or 20
-   plan.stall_timeout = options.stall_timeout or 60
+local function set_timeout(plan, options)
+   if options.sink or plan.body_file or plan.produce then
+      plan.timeout = options.timeout or 0
+   end
+end
+
+local function complete_plan(plan, options)
+   plan.headers = text.merge_headers(options.headers)
+   if options.query and next(options.query) then
+      set_query(plan, options.query)
+   end
+   set_body(plan, options)
+   set_sink(plan, options.sink)
+   set_policy(plan, options.retry)
+   set_timeout(plan, options)
 end
 
 local function make_plan(options)
-   c.check(options)
-   local plan = {
-      method = options.method or "GET",
-      headers = text.merge_headers(options.headers),
-      redirects = options.redirects or 0,
-      secret_body = options.secret_body,
-      body_length = options.body_length,
-      max_body = options.max_body,
-      ca_file = options.ca_file,
-      client_certificate = options.client_certificate,
-      client_key = options.client_key,
-      client_password = options.client_password,
-      proxy = options.proxy,
-      connect_to = options.connect_to,
-      -- made below; named here so that the table gets its size at once
-      url = nil, secret_url = nil, tries = nil, max_wait = nil, replay = nil,
-      timeout = nil, connect_timeout = nil, stall_timeout = nil,
-   }
-   set_url(plan, options)
-   set_body(plan, options)
-   set_sink(plan, options)
-   set_policy(plan, options)
-   set_times(plan, options)
+   local plan = setmetatable({}, Plan)
+   local more = c.take(options, plan)
+   if not plan.url then
+      error("option 'url' is missing", 0)
+   elseif type(plan.url) ~= "string" then
+      plan.secret_url = true
+   end
+   if options.method then
+      plan.replay = c.retry_method(options.method)
+   end
+   if more then
+      complete_plan(plan, options)
+   end
    return plan
 end
 
@@ -146,11 +141,11 @@ local function note_request(plan, try)
    end
 end
 
-local function note_end(plan, try, transfer, response, err)
+local function note_end(plan, try, seconds, response, err)
    if not http.trace then
       return
    end
-   local ms = math.floor(transfer:seconds() * 1000 + 0.5)
+   local ms = math.floor(seconds * 1000 + 0.5)
    if response then
       local headers = response.headers
       note("response", plan, { try = try, status = response.status, ms = ms, headers = headers,
@@ -174,69 +169,74 @@ local function next_piece(produce)
    return piece
 end
 
--- The same for a body of known length: before its last byte goes, the function must say that it was the last.
-local function next_of(plan, facts)
+-- The same for a body of known length, of which `given` bytes went before; piece and how many have gone then.
+-- Before its last byte goes, the function must say that it was the last.
+local function next_of(plan, given)
    local piece = next_piece(plan.produce)
    if piece and plan.body_length then
-      facts.given = (facts.given or 0) + #piece
-      if facts.given >= plan.body_length and (facts.given > plan.body_length or next_piece(plan.produce)) then
+      given = given + #piece
+      if given >= plan.body_length and (given > plan.body_length or next_piece(plan.produce)) then
          error("the body's function gave more than 'body_length' bytes", 0)
       end
    end
-   return piece
+   return piece, given
 end
 
 -- The caller's functions run here, in the waiting task; libcurl waits meanwhile when much is unread, or
--- nothing is left to send. What of them was called already cannot be done again.
-local function pump(transfer, plan, facts)
+-- nothing is left to send. What of them was called already cannot be done again: "body", "answer" or nil.
+local function pump(transfer, plan)
+   local given = 0
+   local used, piece
    repeat
       task.wait(transfer)
       local ended = transfer:ended()
       if transfer:hungry() then
-         facts.used = "body"
-         transfer:give(next_of(plan, facts))
+         used = "body"
+         piece, given = next_of(plan, given)
+         transfer:give(piece)
       end
       local chunk = transfer:read()
       if chunk then
-         facts.used = "answer"
+         used = "answer"
          plan.consume(chunk)
       end
    until ended and not chunk
+   return used
 end
 
-local function exchange(plan, try)
+-- As c.exchange, for a plan with functions of the caller; and what of them was used.
+local function exchange_pieces(plan)
    local transfer <close>, refused = c.start(plan)
-   local facts = {}
    if not transfer then
       return nil, refused
    end
-   note_request(plan, try)
-   if plan.produce or plan.consume then
-      pump(transfer, plan, facts)
-   else
-      task.wait(transfer)
-   end
+   local used = pump(transfer, plan)
    local response, err = transfer:result()
-   note_end(plan, try, transfer, response, err)
-   facts.began = transfer:began()
-   return response, err, facts
+   return response, err, transfer:began(), transfer:seconds(), used
+end
+
+-- response or nil, the error, whether the request may have arrived (nil: there was none), what of the caller's
+-- functions was used
+local function exchange(plan, try)
+   note_request(plan, try)
+   local run = plan.in_pieces and exchange_pieces or c.exchange
+   local response, err, began, seconds, used = run(plan)
+   note_end(plan, try, seconds or 0, response, err)
+   return response, err, began, used
 end
 
 -- ---- another try ----
 
--- What has not reached the service may always be sent again; what may have, only when doing it
--- twice is the same as doing it once: by its method, or because the caller said so (safe).
-local function may_repeat(plan, facts)
-   return not facts.used and (plan.replay or not facts.began)
-end
-
--- How long to wait before the next try; nil and why there is none.
-local function wait_before(plan, next_try, asked, facts)
+-- How long to wait before the next try; nil and why there is none. What has not reached the service may always be
+-- sent again; what may have, only when doing it twice is the same as doing it once: by its method, or because the
+-- caller said so (safe).
+local function wait_before(plan, next_try, asked, began, used)
    if next_try > plan.tries then
       return nil, ("after %d tries"):format(plan.tries)
-   elseif not may_repeat(plan, facts) then
-      return nil, facts.used and ("a part of the %s has been used"):format(facts.used)
-         or "it may have been done, and to do it twice is not the same"
+   elseif used then
+      return nil, ("a part of the %s has been used"):format(used)
+   elseif began and not plan.replay then
+      return nil, "it may have been done, and to do it twice is not the same"
    elseif asked and asked > plan.max_wait then -- to come back before that would be no use
       return nil, ("it asks for %g s, more than %g"):format(asked, plan.max_wait)
    end
@@ -250,13 +250,13 @@ local function may_pass(response, err)
    return err.code and c.retry_fault(err.code)
 end
 
--- The wait before the next try of what may pass, or nil. One try only is the caller's own policy.
-local function decide(plan, try, response, err, facts)
+-- The wait before the next try of a failure that may pass, or nil. One try only is the caller's own policy.
+local function decide(plan, try, response, err, began, used)
    if plan.tries == 1 or not may_pass(response, err) then
       return nil
    end
    local asked = response and c.retry_after(response.headers)
-   local wait, reason = wait_before(plan, try + 1, asked, facts)
+   local wait, reason = wait_before(plan, try + 1, asked, began, used)
    note(wait and "retry" or "give_up", plan, { try = try + 1, tries = plan.tries, wait = wait, reason = reason,
       status = response and response.status, code = err and err.code, message = err and err.message })
    return wait
@@ -265,8 +265,9 @@ end
 local function try_exchange(plan)
    local try = 1
    while true do
-      local response, err, facts = exchange(plan, try)
-      local wait = facts and decide(plan, try, response, err, facts)
+      local response, err, began, used = exchange(plan, try)
+      local failed = began ~= nil and (err or response.status >= 400)
+      local wait = failed and decide(plan, try, response, err, began, used)
       if not wait then
          (response or err).tries = try
          return response, err
@@ -303,7 +304,7 @@ end
 -- no redirects.
 function http.start(options)
    local plan = blame_caller(make_plan, options)
-   if plan.consume or plan.produce or plan.redirects > 0 then
+   if plan.in_pieces or plan.redirects > 0 then
       error("http.start takes neither a function as 'body' or 'sink' nor 'redirects'", 2)
    end
    note_request(plan, 1)

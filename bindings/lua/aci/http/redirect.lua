@@ -33,6 +33,7 @@ end
 local function without_body(plan)
    plan.method, plan.shown = "GET", nil
    plan.body, plan.body_file, plan.body_pieces, plan.body_length, plan.produce = nil, nil, nil, nil, nil
+   plan.in_pieces = plan.consume and true
    for name in pairs(plan.headers) do
       if name:lower():find "^content%-" then
          plan.headers[name] = nil
@@ -50,7 +51,7 @@ local function gets_only(status, method)
 end
 
 local function copy(plan)
-   local other = {}
+   local other = setmetatable({}, getmetatable(plan))
    for key, value in pairs(plan) do
       other[key] = value
    end
