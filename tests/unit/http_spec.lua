@@ -29,28 +29,6 @@ describe("aci.http", function()
       assert.equal(1, response.tries)
    end)
 
-   it("keeps its connection while forty other transfers wait", function()
-      local release, peers = task.future(), {}
-      local waiting <close> = serve(function(request)
-         release:wait()
-         request:respond(204)
-      end)
-      local s <close> = serve(function(request)
-         peers[request.peer] = true
-         request:respond(204)
-      end)
-      local transfers = {}
-      for i = 1, 40 do transfers[i] = assert(http.start { url = waiting.url }) end
-      for _ = 1, 5 do assert(http.request { url = s.url }) end
-      local first = next(peers)
-      assert.is_nil(next(peers, first))
-      release:set(true)
-      for _, transfer in ipairs(transfers) do
-         task.wait(transfer)
-         assert.equal(204, transfer:result().status)
-      end
-   end)
-
    it("sends the target byte for byte, however long", function()
       local s <close> = serve(echo)
       local long = ("x"):rep(7000)
@@ -278,20 +256,6 @@ describe("aci.http, transfers", function()
       assert.equal(3, most)
       assert.equal("/12", bodies[12])
       assert.has_error(function() http.connections(-1) end)
-   end)
-
-   it("uses a connection again", function()
-      local peers, count = {}, 0
-      local s <close> = serve(function(request)
-         if not peers[request.peer] then
-            peers[request.peer], count = true, count + 1
-         end
-         request:respond(200, {}, "x")
-      end)
-      for _ = 1, 5 do
-         assert(http.request { url = s.url })
-      end
-      assert.equal(1, count)
    end)
 
    it("is started, waited for and asked", function()
