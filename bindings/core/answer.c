@@ -292,6 +292,18 @@ int aci_request_start(aci_request *r, int status, aci_span fields) {
     return failed;
 }
 
+/* Leaves the connection: what was added goes out, unless not all of it could be added. */
+static int send_added(aci_request *r, bool all) {
+    aci_conn *c = r->conn;
+    if (all)
+        aci_conn_flush(c);
+    else
+        aci_conn_kill(c, ENOMEM);
+    int failed = c->dead ? aci_request_lost(r) : 0;
+    aci_conn_leave(c);
+    return failed;
+}
+
 int aci_request_upgrade(aci_request *r, aci_span fields) {
     aci_conn *c = r->conn;
     answer a;
@@ -305,14 +317,8 @@ int aci_request_upgrade(aci_request *r, aci_span fields) {
     c->body = BODY_RAW;
     c->last = r->started = true;
     c->moved = aci_now_ns();
-    if (add_line(&c->out, 101) < 0 || add_fields(&c->out, fields) < 0 ||
-        aci_fifo_text(&c->out, "connection: Upgrade\r\n\r\n") < 0)
-        aci_conn_kill(c, ENOMEM);
-    else
-        aci_conn_flush(c);
-    int failed = c->dead ? aci_request_lost(r) : 0;
-    aci_conn_leave(c);
-    return failed;
+    return send_added(r, add_line(&c->out, 101) == 0 && add_fields(&c->out, fields) == 0 &&
+                             aci_fifo_text(&c->out, "connection: Upgrade\r\n\r\n") == 0);
 }
 
 static int add_piece(aci_request *r, aci_conn *c, aci_span bytes) {
@@ -344,13 +350,7 @@ int aci_request_write(aci_request *r, aci_span bytes) {
     aci_conn_enter(c);
     if (r->left >= 0)
         r->left -= (int64_t)bytes.len;
-    if (add_piece(r, c, bytes))
-        aci_conn_kill(c, ENOMEM);
-    else
-        aci_conn_flush(c);
-    int failed = c->dead ? aci_request_lost(r) : 0;
-    aci_conn_leave(c);
-    return failed;
+    return send_added(r, add_piece(r, c, bytes) == 0);
 }
 
 int aci_request_finish(aci_request *r) {
