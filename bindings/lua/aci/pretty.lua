@@ -1,88 +1,14 @@
 --- aci.pretty: values as text for people: in the REPL, in logs, and as tables.
 
+local columns = require "aci.pretty.columns"
+local rows_text = require "aci.pretty.rows"
 local term = require "aci.term"
 
-local pretty = {}
+local pretty = { table = columns.table }
 
 local DEFAULTS = { depth = 6, items = 100, total = 500, text = 1000, width = 80, table = true }
 local INDENT = "  "
 local SHORT = 16 -- bytes of an entry that shares its line
-local NARROW = 16 -- characters that a column of rows keeps in any case
-local CELL = 40 -- bytes of a table that is a cell of a row
-
--- -- tables of rows -------------------------------------------------------------------------------
-
-local function length(text)
-   return utf8.len(text) or #text
-end
-
-local function cell(value)
-   if value == nil then
-      return ""
-   end
-   return term.plain(tostring(value))
-end
-
-local function pad(text, width)
-   return text .. (" "):rep(width - length(text))
-end
-
-local function titles(columns)
-   local keys, heads = {}, {}
-   for i, column in ipairs(columns) do
-      local key = type(column) == "table" and column[1] or column
-      keys[i] = key
-      heads[i] = (type(column) == "table" and column.title or tostring(key)):upper():gsub("_", " ")
-   end
-   return keys, heads
-end
-
--- The keys that the rows have: name and id first, then in order.
-local function columns_of(rows)
-   local seen, keys = {}, {}
-   for _, row in ipairs(rows) do
-      for key in next, row do
-         if not seen[key] then
-            seen[key] = true
-            keys[#keys + 1] = key
-         end
-      end
-   end
-   local first = { name = 1, id = 2 }
-   table.sort(keys, function(a, b)
-      local ra, rb = first[a] or 3, first[b] or 3
-      if ra ~= rb then
-         return ra < rb
-      end
-      return tostring(a) < tostring(b)
-   end)
-   return keys
-end
-
---- Rows as aligned columns with a line of titles above; ends with a line break.
-function pretty.table(rows, columns)
-   local keys, heads = titles(columns or columns_of(rows))
-   local lines, widths = { heads }, {}
-   for r, row in ipairs(rows) do
-      local cells = {}
-      for i, key in ipairs(keys) do
-         cells[i] = cell(row[key])
-      end
-      lines[r + 1] = cells
-   end
-   for _, cells in ipairs(lines) do
-      for i, text in ipairs(cells) do
-         widths[i] = math.max(widths[i] or 0, length(text))
-      end
-   end
-   for l, cells in ipairs(lines) do
-      for i = 1, #cells do
-         cells[i] = pad(cells[i], widths[i])
-      end
-      lines[l] = table.concat(cells, "  "):gsub("%s+$", "")
-   end
-   return table.concat(lines, "\n") .. "\n"
-end
 
 -- -- values ---------------------------------------------------------------------------------------
 
@@ -266,127 +192,6 @@ end
 
 -- -- which way ------------------------------------------------------------------------------------
 
--- A row: an object of names, whose values are short.
-local function flat(row)
-   if type(row) ~= "table" or getmetatable(row) or next(row) == nil then
-      return false
-   end
-   for key, value in next, row do
-      if type(key) ~= "string" or type(value) == "function" then
-         return false
-      end
-   end
-   return true
-end
-
--- Alike: all have the same keys, but for a few that some lack.
-local function alike(rows)
-   local seen, most, least = {}, 0, math.huge
-   for _, row in ipairs(rows) do
-      local count = 0
-      for key in next, row do
-         count = count + 1
-         if not seen[key] then
-            seen[key] = true
-            most = most + 1
-         end
-      end
-      least = math.min(least, count)
-   end
-   return most - least <= most // 3
-end
-
--- Two rows or more.
-local function is_rows(value)
-   if type(value) ~= "table" or #value < 2 or #other_keys(value, #value) > 0 then
-      return false
-   end
-   for i = 1, #value do
-      if not flat(value[i]) then
-         return false
-      end
-   end
-   return alike(value)
-end
-
--- The rows with tables in them as text; nil when one of these is not short.
-local function cells_of(rows)
-   local flat_rows = {}
-   for r, row in ipairs(rows) do
-      flat_rows[r] = {}
-      for key, value in next, row do
-         if type(value) == "table" then
-            value = pretty.format(value, { table = false, width = CELL, text = CELL })
-            if #value > CELL or value:find("\n", 1, true) then
-               return nil
-            end
-         end
-         flat_rows[r][key] = value
-      end
-   end
-   return flat_rows
-end
-
-local function cut(text, width)
-   local count = length(text)
-   if count <= width or not utf8.len(text) then
-      return text
-   end
-   local head = (width - 3) // 2
-   local tail = width - 3 - head
-   return text:sub(1, utf8.offset(text, head + 1) - 1) .. "..." .. text:sub(utf8.offset(text, count - tail + 1))
-end
-
-local function widths_of(rows, keys)
-   local widths = {}
-   for i, key in ipairs(keys) do
-      widths[i] = length(key)
-      for _, row in ipairs(rows) do
-         widths[i] = math.max(widths[i], length(cell(row[key])))
-      end
-   end
-   return widths
-end
-
--- Takes from the widest column until all fit; false when they can't.
-local function fit(widths, width)
-   local sum = 2 * (#widths - 1)
-   for _, each in ipairs(widths) do
-      sum = sum + each
-   end
-   while sum > width do
-      local widest = 1
-      for i in ipairs(widths) do
-         if widths[i] > widths[widest] then widest = i end
-      end
-      if widths[widest] <= NARROW then
-         return false
-      end
-      widths[widest] = widths[widest] - 1
-      sum = sum - 1
-   end
-   return true
-end
-
--- Like rows as a table, long cells shortened in the middle; nil where that is no good.
-local function rows_text(value, width)
-   local rows = is_rows(value) and cells_of(value)
-   if not rows then
-      return nil
-   end
-   local keys = columns_of(rows)
-   local widths = widths_of(rows, keys)
-   if not fit(widths, width) then
-      return nil
-   end
-   for _, row in ipairs(rows) do
-      for i, key in ipairs(keys) do
-         row[key] = row[key] ~= nil and cut(cell(row[key]), widths[i]) or nil
-      end
-   end
-   return (pretty.table(rows, keys):gsub("\n$", ""))
-end
-
 local function settings(options)
    local state = { open = {} }
    for key, value in pairs(DEFAULTS) do
@@ -402,10 +207,16 @@ local function settings(options)
    return state
 end
 
+-- A table that is a cell of a row.
+local function as_cell(value, most)
+   return pretty.format(value, { table = false, width = most, text = most })
+end
+
 --- A value as text, without a final line break.
 function pretty.format(value, options)
    local state = settings(options)
-   local rows = state.table and type(value) == "table" and #value <= state.items and rows_text(value, state.width)
+   local few = state.table and type(value) == "table" and #value <= state.items
+   local rows = few and rows_text(value, state.width, as_cell)
    return rows or describe(value, state, 0)
 end
 
