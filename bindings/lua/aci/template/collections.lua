@@ -173,8 +173,9 @@ end
 collections.skip = part("skip", function(v, n, size) return slice(v, n, size - n) end)
 collections.take = part("take", function(v, n) return slice(v, 0, n) end)
 
-local function all_of(args, test)
-   for i = 1, args.n do
+-- The arguments from the first, or the one that is said.
+local function all_of(args, test, from)
+   for i = from or 1, args.n do
       if not test(args[i]) then
          return false
       end
@@ -231,19 +232,10 @@ end, function(args)
    return all
 end)
 
-local function in_all(args, test)
-   for i = 2, args.n do
-      if not test(args[i]) then
-         return false
-      end
-   end
-   return true
-end
-
 collections.intersection = two_kinds(function(args)
    local common = value.array {}
    for _, v in ipairs(args[1]) do
-      local everywhere = in_all(args, function(list) return find_in(list, v, 1, #list, 1) >= 0 end)
+      local everywhere = all_of(args, function(list) return find_in(list, v, 1, #list, 1) >= 0 end, 2)
       if everywhere and find_in(common, v, 1, #common, 1) < 0 then
          common[#common + 1] = v
       end
@@ -252,10 +244,10 @@ collections.intersection = two_kinds(function(args)
 end, function(args)
    local common = {}
    for name, v in value.members(args[1]) do
-      local everywhere = in_all(args, function(object)
+      local everywhere = all_of(args, function(object)
          local other = value.member(object, name)
          return other ~= nil and value.same(other, v)
-      end)
+      end, 2)
       if everywhere then
          value.put(common, name, v)
       end
