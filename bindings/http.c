@@ -39,7 +39,8 @@ static void add_headers(lua_State *L, aci_transfer *core) {
     lua_pop(L, 1);
 }
 
-/* Starts what the plan at index 1 says: 0, or the results nil, err. */
+/* Starts what the plan at index 1 says: 0, or the results nil, err. It may be sent before this
+ * returns: aci_wait_check comes first, for nobody waits any more in a canceled task. */
 static int begin(lua_State *L, transfer *self) {
     http_plan plan;
     int failed;
@@ -58,8 +59,11 @@ static int begin(lua_State *L, transfer *self) {
 
 /* start(plan) -> transfer | nil, err */
 static int http_start(lua_State *L) {
-    transfer *self = aci_waitable_new(L, sizeof *self, TYPE, 0);
-    int refused = begin(L, self);
+    transfer *self;
+    int refused;
+    aci_wait_check(L);
+    self = aci_waitable_new(L, sizeof *self, TYPE, 0);
+    refused = begin(L, self);
     return refused ? refused : 1;
 }
 
@@ -257,6 +261,7 @@ static int exchange_over(lua_State *L, int status, lua_KContext context) {
  * began is nil where nothing could be started */
 static int http_exchange(lua_State *L) {
     int refused;
+    aci_wait_check(L);
     lua_settop(L, 1);
     refused = begin(L, take_spare(L));
     if (refused)

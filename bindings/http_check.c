@@ -196,8 +196,13 @@ static const struct option *check_option(lua_State *L) {
     return option;
 }
 
+static void check_table(lua_State *L) {
+    if (!lua_istable(L, 1))
+        luaL_error(L, "the options must be a table, got a %s", luaL_typename(L, 1));
+}
+
 int http_check(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
+    check_table(L);
     lua_settop(L, 1);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
         check_option(L);
@@ -206,7 +211,7 @@ int http_check(lua_State *L) {
 
 int http_take(lua_State *L) {
     bool more = false;
-    luaL_checktype(L, 1, LUA_TTABLE);
+    check_table(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {

@@ -232,12 +232,16 @@ static uint64_t due_after(lua_State *L, int index) {
     return aci_now_ns() + (seconds > 0 ? (uint64_t)(seconds * 1e9) : 0);
 }
 
-int aci_scheduler_wait(lua_State *L) {
-    aci_wait *wait = check_waitable(L, 1);
-    uint64_t due = due_after(L, 2);
+void aci_wait_check(lua_State *L) {
     aci_task_check(L);
     if (aci_in_main())
         check_interrupt(L);
+}
+
+int aci_scheduler_wait(lua_State *L) {
+    aci_wait *wait = check_waitable(L, 1);
+    uint64_t due = due_after(L, 2);
+    aci_wait_check(L);
     if (!wait->done) {
         if (aci_task_current && L == aci_task_current->co && lua_isyieldable(L))
             return wait_suspended(L, wait, due);

@@ -41,6 +41,9 @@ void aci_scheduler_turn(lua_State *L, uint64_t until_ns);
 /* Raises in a canceled task, once. */
 void aci_task_check(lua_State *L);
 
+/* What each wait begins with: raises in a canceled task, and in the main chunk after Ctrl-C. */
+void aci_wait_check(lua_State *L);
+
 /* task.wait of Lua. */
 int aci_scheduler_wait(lua_State *L);
 

@@ -264,6 +264,21 @@ int aci_transfer_header(aci_transfer *self, const char *name, const char *value)
 
 /* ---- its life ---- */
 
+static void on_told(aci_timer *timer) {
+    aci_transfer *self = (aci_transfer *)((char *)timer - offsetof(aci_transfer, stall));
+    aci_wait_done(self->wait);
+}
+
+/* What has ended in its beginning is told in the next turn all the same: a loop of such transfers
+ * would leave no turn to others. */
+static void tell_later(aci_transfer *self) {
+    self->stall.on_due = on_told;
+    if (aci_timer_set(&self->stall, 0) < 0)
+        return;
+    self->wait->done = false;
+    aci_wait_forget(self->wait);
+}
+
 void aci_transfer_start(aci_transfer *self) {
     self->began = self->active = aci_now_ns();
     curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, self->headers);
@@ -276,6 +291,8 @@ void aci_transfer_start(aci_transfer *self) {
     if (self->stall_ns)
         aci_timer_set(&self->stall, self->active + self->stall_ns);
     aci_multi_begin();
+    if (self->done)
+        tell_later(self);
 }
 
 void aci_transfer_cancel(aci_transfer *self) {
@@ -295,6 +312,7 @@ void aci_transfer_free(aci_transfer *self) {
     if (!self)
         return;
     aci_transfer_cancel(self);
+    aci_timer_cancel(&self->stall);
     aci_wait_forget(self->wait);
     aci_spool_drop(&self->spool);
     aci_headers_drop(&self->answer);

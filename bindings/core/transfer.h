@@ -40,7 +40,8 @@ aci_transfer *aci_transfer_new(const aci_transfer_options *options, aci_wait *wa
 /* Before the start. The value's bytes must hold no line break. 0 or -ENOMEM. */
 int aci_transfer_header(aci_transfer *transfer, const char *name, const char *value);
 
-/* Begins in the next turn of the loop. A failure to begin is a fault like any other. */
+/* Begins at once: it may have ended when this returns, and `wait` is done in the next turn then. A
+ * failure to begin is a fault like any other. */
 void aci_transfer_start(aci_transfer *transfer);
 
 /* Takes it off the network in whatever state it is; its fault is then "canceled". */

@@ -130,6 +130,12 @@ describe("aci.http, mistakes", function()
       mistake("unknown option 'path'", function() http.request { url = url, sink = { path = "x" } } end)
    end)
 
+   it("says what it takes where it gets no options", function()
+      mistake("the options must be a table, got a nil", function() http.request() end)
+      mistake("the options must be a table, got a string", function() http.start(url) end)
+      mistake("the options must be a table, got a string", function() http.client {}:request(url) end)
+   end)
+
    it("refuses what cannot be sent", function()
       mistake("'url' is missing", function() http.request {} end)
       mistake("'url' is no URL", function() http.request { url = "ftp://example.com/" } end)
@@ -300,6 +306,58 @@ describe("aci.http, transfers", function()
       task.sleep(0.02)
       transfer:close()
       assert.equal("canceled", waiter:wait().kind)
+   end)
+
+   it("is not begun by a task that has been canceled", function()
+      local count = 0
+      local s <close> = serve(function(request)
+         count = count + 1
+         request:respond(204)
+      end)
+      assert(http.request { url = s.url }) -- a connection over which it would be sent at once
+      for _, send in ipairs { http.request, http.start } do
+         local canceled
+         canceled = task.spawn(function()
+            canceled:cancel()
+            send { url = s.url, method = "POST" }
+         end)
+         assert.is_false(pcall(canceled.wait, canceled))
+      end
+      assert(http.request { url = s.url })
+      assert.equal(2, count)
+   end)
+
+   it("leaves the others their turns where it fails at once", function()
+      local turns = 0
+      local other <close> = task.spawn(function()
+         while true do
+            task.sleep(0)
+            turns = turns + 1
+         end
+      end)
+      local function fail()
+         for _ = 1, 10 do
+            local _, err = http.request { url = "http://host.example/", proxy = "none://host.example", retry = false }
+            assert.equal("connect", err.code)
+         end
+      end
+      fail()
+      assert.is_true(turns >= 9, "beside the main chunk: " .. turns)
+      turns = 0
+      task.spawn(fail):wait()
+      assert.is_true(turns >= 9, "beside a task: " .. turns)
+      assert.is_false(other:done())
+   end)
+
+   it("that has failed at once can be waited for, asked and closed", function()
+      local options = { url = "http://host.example/", proxy = "none://host.example" }
+      local waited, asked, closed = http.start(options), http.start(options), http.start(options)
+      task.wait(waited)
+      assert.equal("connect", select(2, waited:result()).code)
+      assert.is_true(asked:ended())
+      assert.equal("connect", select(2, asked:result()).code)
+      closed:close()
+      task.sleep(0)
    end)
 
    it("is ended by the time limit of its task", function()
