@@ -221,6 +221,11 @@ static int safe_resume(lua_State *L) {
     bool before = unwinding();
     int results;
     luaL_argexpected(L, co, 1, "coroutine");
+    if (aci_task_owns(co)) {
+        lua_pushboolean(L, false);
+        lua_pushliteral(L, "cannot resume the coroutine of a task");
+        return 2;
+    }
     results = resume(L, co, lua_gettop(L) - 1);
     if (results < 0)
         pass_on(L, before);
@@ -265,6 +270,9 @@ static int safe_wrap(lua_State *L) {
 /* coroutine.close: Lua's own (upvalue 1), but a clean-up that is interrupted is not kept quiet. */
 static int safe_close(lua_State *L) {
     bool before = unwinding();
+    lua_State *co = lua_tothread(L, 1);
+    if (co && aci_task_owns(co))
+        luaL_error(L, "cannot close the coroutine of a task: task:cancel() ends it");
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_insert(L, 1);
     lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
@@ -305,6 +313,7 @@ void aci_interruptible(lua_State *L) {
     lua_pushcclosure(L, aci_execute, 1);
     lua_setfield(L, -2, "execute");
     lua_pop(L, 3);
+    *(void **)lua_getextraspace(L) = NULL; /* see aci_task_owns */
     aci_running = L;
     aci_interrupt_install(aci_interrupt_hook);
 }

@@ -29,6 +29,15 @@ bool aci_task_unwinding(void) {
     return aci_task_current && aci_task_current->unwinding;
 }
 
+/* What Lua keeps for us beside each thread; a new one has a copy of the main thread's, no task. */
+static aci_task **task_of(lua_State *co) {
+    return lua_getextraspace(co);
+}
+
+bool aci_task_owns(lua_State *co) {
+    return *task_of(co) != NULL;
+}
+
 /* ---- the end of a task ---- */
 
 /* Pushes the table of live tasks: light userdata -> task. */
@@ -112,6 +121,7 @@ static int task_spawn(lua_State *L) {
     task = aci_waitable_new(L, sizeof *task, TYPE, 2);
     lua_insert(L, 1);
     task->co = lua_newthread(L);
+    *task_of(task->co) = task;
     lua_setiuservalue(L, 1, 1);
     luaL_checkstack(L, 4, NULL);
     if (!lua_checkstack(task->co, count + 8))

@@ -13,6 +13,10 @@ extern lua_State *volatile aci_running;
 /* lua_resume with `aci_running` kept right. */
 int aci_resume(lua_State *co, lua_State *from, int arguments, int *results);
 
+/* Is it the coroutine of a task? The scheduler alone resumes and ends those: resumed by others, the
+ * task would go on without what it waits for. */
+bool aci_task_owns(lua_State *co);
+
 /* True while the main chunk (no task) runs. */
 bool aci_in_main(void);
 

@@ -59,6 +59,22 @@ describe("aci.task", function()
       assert.equal("xx", (("ab"):gsub(".", function() task.sleep(0.001) return "x" end)))
    end)
 
+   it("is not resumed and not closed by what gets hold of its coroutine", function()
+      local own
+      local sleeper = task.spawn(function()
+         own = coroutine.running()
+         task.sleep(0.02)
+         return "woken"
+      end)
+      task.sleep(0.001)
+      assert.same({ false, "cannot resume the coroutine of a task" }, { coroutine.resume(own) })
+      local ok, message = pcall(coroutine.close, own)
+      assert.is_false(ok)
+      assert.matches("task:cancel%(%) ends it", message)
+      collectgarbage()
+      assert.equal("woken", sleeper:wait())
+   end)
+
    it("waits inside the coroutines of a task", function()
       local produce = coroutine.wrap(function()
          for i = 1, 2 do task.sleep(0.001) coroutine.yield(i) end
