@@ -209,11 +209,30 @@ int http_check(lua_State *L) {
     return 0;
 }
 
+/* Options that inherit others by a metatable: index 1 becomes a table that has them all. */
+static void inherit(lua_State *L) {
+    if (!luaL_getmetafield(L, 1, "__index"))
+        return;
+    lua_newtable(L);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        lua_getfield(L, 1, options[i].name);
+        lua_setfield(L, -2, options[i].name);
+    }
+    for (lua_pushnil(L); lua_next(L, 1);) { /* also what is no option */
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    lua_replace(L, 1);
+    lua_pop(L, 1);
+}
+
 int http_take(lua_State *L) {
     bool more = false;
     check_table(L);
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
+    inherit(L);
     for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
         if (!check_option(L)->sent) {
             more = true;

@@ -114,6 +114,27 @@ describe("aci.http", function()
    end)
 end)
 
+describe("aci.http, options that inherit others", function()
+   local function inherit(own, from) return setmetatable(own, { __index = from }) end
+
+   it("counts them all", function()
+      local s <close> = serve(echo)
+      local defaults = { url = s.url .. "/inherited", method = "PUT", query = { a = 1 } }
+      local response = http.request(inherit({}, defaults))
+      assert.equal("PUT", response.headers["x-method"])
+      assert.equal("/inherited?a=1", response.body)
+      response = http.request(inherit({ method = "DELETE" }, function(_, name) return defaults[name] end))
+      assert.equal("DELETE", response.headers["x-method"])
+      assert.equal("/inherited?a=1", response.body)
+   end)
+
+   it("checks them too", function()
+      local own = "http://127.0.0.1:1/"
+      mistake("option 'timeout' must be", function() http.request(inherit({ url = own }, { timeout = "x" })) end)
+      mistake("unknown option 'metod'", function() http.request(inherit({ metod = "GET" }, { url = own })) end)
+   end)
+end)
+
 describe("aci.http, mistakes", function()
    local url = "http://127.0.0.1:1/"
 
