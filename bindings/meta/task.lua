@@ -11,7 +11,7 @@ local Task = {}
 function Task:wait() end
 
 --- Makes the task's current or next wait raise an error of kind "canceled", which no pcall keeps;
---- its <close> variables are closed and may wait.
+--- so does a request that it would begin. Its <close> variables are closed and may wait.
 function Task:cancel() end
 
 ---@return boolean # has it ended?
