@@ -70,13 +70,18 @@ local function with(headers, more)
    return headers
 end
 
+-- What has ended is deployed anew by a PUT and not stopped by a stop.
+local ENDS = { Succeeded = true, Failed = true, Stopped = true }
+
+local function has_ended(req, row) return ENDS[groupview.state(req.cloud, row)] end
+
 local function put(req, r)
    groupplays.refuse(req.play, r)
    local left = groupquota.take(req.cloud, "creates")
    if r.old then
       refuse.when(grouprun.in_transition(req.cloud, r.old), 409, "ContainerGroupTransitioning",
          ("The container group '%s' is still transitioning, please retry later."):format(r.name))
-      groupcheck.update(r)
+      if not has_ended(req, r.old) then groupcheck.update(r) end
       grouprun.forget(req.cloud, r.old)
    end
    local properties = r.body.properties
@@ -102,6 +107,7 @@ local function delete(req, r)
 end
 
 local function stop(req, r)
+   if has_ended(req, r.old) then return 204 end
    grouprun.stop(req.cloud, r.old)
    return 204
 end

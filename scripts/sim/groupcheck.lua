@@ -1,5 +1,6 @@
 --- What Container Instances refuses in the body of a container group, in its own words where they are known.
 local json      = require "aci.json"
+local groupshape = require "sim.groupshape"
 local groupvolumes = require "sim.groupvolumes"
 local imagepull = require "sim.imagepull"
 local refuse    = require "sim.refuse"
@@ -21,14 +22,6 @@ local function required(value, kind, member, path)
    return value
 end
 
-local members = {}
-for name in ([[containers osType restartPolicy ipAddress imageRegistryCredentials subnetIds dnsConfig volumes
-   diagnostics sku priority encryptionProperties confidentialComputeProperties initContainers extensions
-   secretReferences identityAcls containerGroupProfile standbyPoolProfile networkProfile provisioningState
-   instanceView isCreatedFromStandbyPool provisioningTimeoutInSeconds isCustomProvisioningTimeout]]):gmatch "%S+" do
-   members[name] = true
-end
-
 local function check_name(name, what, group)
    local good = #name <= 63 and name:find "^[a-z0-9][a-z0-9-]*$" and not name:find "%-$"
       and not (what == "container group" and name:find("--", 1, true))
@@ -37,10 +30,9 @@ local function check_name(name, what, group)
       .. "hyphen."):format(name, what, group))
 end
 
-local function check_environment(list, path)
-   for index, variable in ipairs(list or {}) do
-      local place = ("%s.environmentVariables[%d]"):format(path, index - 1)
-      local name = required(variable.name, "string", "name", place)
+local function check_environment(list)
+   for _, variable in ipairs(list or {}) do
+      local name = variable.name
       refuse.unless(name ~= "" and not name:find "[=%z]", 400, "InvalidEnvironmentVariableName",
          ("The environment variable name '%s' is invalid."):format(name))
       refuse.when(variable.value and variable.secureValue, 400, "InvalidEnvironmentVariable",
@@ -54,27 +46,62 @@ local function inaccessible(image, group)
 end
 
 -- Names in a registry of Azure are looked up there, with the group's credential (check_pulls).
-local function check_image(container, group)
-   local image = required(container.properties.image, "string", "image", "properties.containers")
+local function check_image(container, path, group)
+   local image = required(container.properties.image, "string", "image", path)
    if not imagepull.parse(image) and not runners.find(image) then inaccessible(image, group) end
+end
+
+local function check_word(given, words, name)
+   if given == nil then return end
+   for _, word in ipairs(words) do
+      if word == given then return end
+   end
+   refuse(400, words.code, ("The %s '%s' is invalid. The value must be one of '%s'."):format(name, given,
+      table.concat(words, ",")))
+end
+
+local PROTOCOLS = { code = "InvalidProtocol", "TCP", "UDP" }
+
+local function check_ports(ports, group)
+   for _, port in ipairs(ports) do
+      refuse.unless(port.port >= 1 and port.port <= 65535, 400, "InvalidPort",
+         ("The port %d of container group '%s' is invalid."):format(port.port, group))
+      check_word(port.protocol, PROTOCOLS, "protocol")
+   end
 end
 
 local function check_container(container, index, group, kind)
    local path = ("properties.%s[%d]"):format(kind, index - 1)
-   check_name(required(container.name, "string", "name", path), "container", group)
-   local properties = required(container.properties, "table", "properties", path)
-   check_environment(properties.environmentVariables, path .. ".properties")
-   check_image(container, group)
+   check_name(container.name, "container", group)
+   check_environment(container.properties.environmentVariables)
+   check_image(container, path .. ".properties", group)
+   check_ports(container.properties.ports or {}, group)
 end
 
 local function check_resources(container, group)
-   local requests = (container.properties.resources or {}).requests
-   local cpu = type(requests) == "table" and requests.cpu
-   local memory = type(requests) == "table" and requests.memoryInGB
-   refuse.unless(type(cpu) == "number" and type(memory) == "number", 400, "ResourceRequestsNotSpecified",
+   local requests = (container.properties.resources or {}).requests or {}
+   local cpu, memory = requests.cpu, requests.memoryInGB
+   refuse.unless(cpu and memory, 400, "ResourceRequestsNotSpecified",
       ("The resource requests are not specified in container '%s' of contain group '%s'. Both memory and CPU "
          .. "requests are required since API version '2017-07-01-preview'."):format(container.name, group))
+   refuse.unless(cpu > 0 and memory > 0, 400, "InvalidResourceRequests", ("The resource requests of container '%s' "
+      .. "in container group '%s' are invalid: %g CPU and %g GB."):format(container.name, group, cpu, memory))
+   refuse.when(requests.gpu, 400, "GpuNotSupported", ("Container '%s' in container "
+      .. "group '%s' requests GPUs, which are retired."):format(container.name, group))
    return cpu, memory
+end
+
+--- A limit is at least what is requested and at most what the group has.
+local function check_limits(container, group, cpu, memory)
+   local resources = container.properties.resources
+   local limits = resources.limits
+   if not limits then return end
+   for name, total in pairs { cpu = cpu, memoryInGB = memory } do
+      local limit = limits[name]
+      refuse.when(limit and (limit < resources.requests[name] or limit > total), 400,
+         "InvalidResourceLimits", ("The limit %s of container '%s' in container group '%s' is invalid: %g is not "
+         .. "between its request and the group's sum."):format(name, container.name, group, limit or 0))
+   end
 end
 
 local function check_sums(containers, group)
@@ -86,10 +113,11 @@ local function check_sums(containers, group)
    refuse.unless(cpu >= 1 and memory >= 1 and cpu <= 31 and memory <= 240, 400, "InvalidResourceRequests",
       ("The resource requests of container group '%s' are invalid: %g CPU and %g GB; a group has 1 to 31 CPU "
          .. "and 1 to 240 GB."):format(group, cpu, memory))
+   for _, container in ipairs(containers) do check_limits(container, group, cpu, memory) end
 end
 
 local function check_containers(properties, group)
-   local containers = required(properties.containers, "table", "containers", "properties")
+   local containers = properties.containers
    refuse.unless(#containers > 0 and #containers <= 60, 400, "InvalidContainers",
       ("The container group '%s' must have 1 to 60 containers."):format(group))
    local seen = {}
@@ -109,14 +137,20 @@ local IDENTITY_TYPES = { SystemAssigned = true, UserAssigned = true, None = true
 
 --- Each named identity must exist, and the caller may attach it.
 local function check_identity(r, identity)
-   if not identity or identity == json.null then return end
+   if not identity then return end
    refuse.unless(IDENTITY_TYPES[identity.type], 400, "InvalidIdentityType",
       ("The identity type '%s' is not supported."):format(tostring(identity.type)))
    local wants = identity.type:find "UserAssigned"
    local ids = identity.userAssignedIdentities
    refuse.when(wants and (type(ids) ~= "table" or next(ids) == nil), 400, "InvalidIdentity",
       "The user assigned identities are missing.")
-   for id in pairs(wants and ids or {}) do
+   for id, value in pairs(wants and ids or {}) do
+      refuse.unless(id:lower():find "/microsoft%.managedidentity/userassignedidentities/[^/]+$", 400,
+         "InvalidIdentity", ("'%s' is not the id of a user assigned identity."):format(id))
+      for member in pairs(type(value) == "table" and value or {}) do
+         refuse.unless(member == "principalId" or member == "clientId", 400, "InvalidIdentity",
+            ("The user assigned identity '%s' has the member '%s'."):format(id, member))
+      end
       r:linked("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action", id)
    end
 end
@@ -131,41 +165,43 @@ end
 
 local function check_subnet(req, r, properties)
    local ids = properties.subnetIds
-   if not ids or ids == json.null then return end
+   if not ids then return end
    refuse.unless(#ids == 1, 400, "InvalidSubnetIds", "A container group is in one subnet.")
-   local id = required(ids[1].id, "string", "id", "properties.subnetIds[0]")
+   local id = ids[1].id
    r:linked("Microsoft.Network/virtualNetworks/subnets/join/action", id)
    local subnet = req.state:resource(id)
    if subnet or not req.preflight then
       refuse.unless(subnet and is_delegated(subnet), 400, "SubnetMissingRequiredDelegation",
          ("Subnet missing required delegation 'Microsoft.ContainerInstance' for container group '%s'."):format(
             r.name))
+      local network = req.state:resource(id:match "^(.*)/subnets/[^/]+$")
+      refuse.unless(network and network.body.location == r.location, 400, "SubnetNotInSameRegion",
+         ("The subnet '%s' is not in the location '%s' of container group '%s'."):format(id, r.location, r.name))
    end
    local address = properties.ipAddress
-   refuse.when(type(address) == "table" and address.type == "Public", 400, "PublicIPInVnetNotSupported",
+   refuse.when(address and address.type == "Public", 400, "PublicIPInVnetNotSupported",
       ("The container group '%s' in a subnet cannot have a public IP address."):format(r.name))
+   refuse.when(address and address.dnsNameLabel, 400,
+      "DnsLabelInVnetNotSupported", ("The container group '%s' in a subnet cannot have a DNS name label."):format(
+      r.name))
 end
+
+local ADDRESSES = { code = "InvalidIpAddressType", "Public", "Private" }
 
 local function check_address(properties, group)
    local address = properties.ipAddress
-   if not address or address == json.null then return end
-   required(address.type, "string", "type", "properties.ipAddress")
-   local ports = required(address.ports, "table", "ports", "properties.ipAddress")
+   if not address then return end
+   local ports = address.ports
+   check_word(address.type, ADDRESSES, "ipAddress.type")
    refuse.unless(#ports > 0 and #ports <= 5, 400, "InvalidIpAddressPorts",
       ("The IP address of container group '%s' must have 1 to 5 ports."):format(group))
-   for index, port in ipairs(ports) do
-      local number = math.tointeger(tonumber(required(port.port, "number", "port",
-         ("properties.ipAddress.ports[%d]"):format(index - 1))))
-      refuse.unless(number and number >= 1 and number <= 65535, 400, "InvalidPort",
-         ("The port %s of container group '%s' is invalid."):format(tostring(port.port), group))
-   end
+   check_ports(ports, group)
    refuse.when(address.type == "Private" and not properties.subnetIds, 400, "PrivateIPRequiresSubnet",
       ("The container group '%s' with a private IP address must be in a subnet."):format(group))
 end
 
 local function check_registries(r, properties)
-   for index, credential in ipairs(properties.imageRegistryCredentials or {}) do
-      required(credential.server, "string", "server", ("properties.imageRegistryCredentials[%d]"):format(index - 1))
+   for _, credential in ipairs(properties.imageRegistryCredentials or {}) do
       refuse.when(credential.server:find "^https?://", 400, "InvalidImageRegistryServer",
          ("The registry server '%s' must be without a scheme."):format(credential.server))
       refuse.unless((credential.username ~= nil) ~= (credential.identity ~= nil), 400,
@@ -196,28 +232,60 @@ local function check_pulls(req, r, properties)
    end
 end
 
-local POLICIES = { Always = true, OnFailure = true, Never = true }
+local WORDS = {
+   restartPolicy = { code = "InvalidRestartPolicy", "Always", "OnFailure", "Never" },
+   sku = { code = "InvalidSku", "NotSpecified", "Standard", "Dedicated", "Confidential" },
+   priority = { code = "InvalidPriority", "Regular", "Spot" },
+}
+
+local function check_words(properties)
+   for _, name in ipairs { "restartPolicy", "sku", "priority" } do
+      check_word(properties[name], WORDS[name], name)
+   end
+end
+
+--- Members that came or went with a version in which the service has words of its own for them.
+local function check_versions(r, properties)
+   if r.version >= "2021-07-01" then
+      return refuse.when(properties.networkProfile, 400, "NetworkProfileNotSupported",
+         "The network profile is not supported since API version '2021-07-01': use subnetIds.")
+   end
+   refuse.when(properties.subnetIds, 400, "SubnetIdsNotSupported",
+      "The subnet ids are not supported before API version '2021-07-01'.")
+   for _, credential in ipairs(type(properties.imageRegistryCredentials) == "table"
+      and properties.imageRegistryCredentials or {}) do
+      refuse.when(type(credential) == "table" and credential.identity, 400, "InvalidImageRegistryCredentialType",
+         ("Identity in 'imageRegistryCredentials' of container group '%s' is not supported."):format(r.name))
+   end
+end
+
+-- What Windows groups cannot have.
+local function check_windows(properties, identity, group)
+   if properties.osType:lower() ~= "windows" then return end
+   local function never(found, what)
+      refuse.when(found, 400, "WindowsNotSupported", ("The Windows container group '%s' cannot have %s."):format(
+         group, what))
+   end
+   never(#properties.containers > 1, "more than one container")
+   never(properties.volumes and #properties.volumes > 0, "volumes")
+   never(properties.subnetIds and identity and identity.type ~= "None",
+      "an identity in a virtual network")
+end
 
 --- Refuses what is wrong with r.body.
 function groupcheck.run(req, r)
    check_name(r.name, "container group", r.name)
    local properties = required(r.body.properties, "table", "properties", "")
-   for member in pairs(properties) do
-      if not members[member] then
-         invalid(("Could not find member '%s' on object of type 'ContainerGroupProperties'. Path 'properties.%s', "
-            .. "line 1, position 1."):format(member, member))
-      end
-   end
-   refuse.when(properties.networkProfile and r.version >= "2021-07-01", 400, "NetworkProfileNotSupported",
-      "The network profile is not supported since API version '2021-07-01': use subnetIds.")
-   refuse.when(properties.subnetIds and r.version < "2021-07-01", 400, "SubnetIdsNotSupported",
-      "The subnet ids are not supported before API version '2021-07-01'.")
+   check_versions(r, properties)
+   groupshape.check(properties, "ContainerGroupProperties", "properties", r.version)
+   if r.body.identity == json.null then r.body.identity = nil end
+   if r.body.identity then groupshape.check(r.body.identity, "Identity", "identity", r.version) end
    local os = properties.osType
    refuse.unless(type(os) == "string" and (os:lower() == "linux" or os:lower() == "windows"), 400, "InvalidOsType",
       "The 'osType' for container group '<null>' is invalid. The value must be one of 'Windows,Linux'.")
-   refuse.unless(properties.restartPolicy == nil or POLICIES[properties.restartPolicy], 400,
-      "InvalidRestartPolicy", ("The restart policy '%s' is invalid."):format(tostring(properties.restartPolicy)))
+   check_words(properties)
    check_containers(properties, r.name)
+   check_windows(properties, r.body.identity, r.name)
    check_identity(r, r.body.identity)
    check_subnet(req, r, properties)
    check_address(properties, r.name)
@@ -226,17 +294,28 @@ function groupcheck.run(req, r)
    groupvolumes.check(properties, r.name)
 end
 
+local function numbers_of(ports)
+   local list = {}
+   for _, port in ipairs(type(ports) == "table" and ports or {}) do
+      list[#list + 1] = ("%d/%s"):format(port.port, port.protocol or "TCP")
+   end
+   return table.concat(list, ",")
+end
+
+-- CPU, memory and ports of all containers and of the address, in one text.
+local function resources(properties)
+   local address = type(properties.ipAddress) == "table" and properties.ipAddress or {}
+   local list = { numbers_of(address.ports) }
+   for _, container in ipairs(properties.containers) do
+      local requests = container.properties.resources.requests
+      list[#list + 1] = ("%g/%g:%s"):format(requests.cpu, requests.memoryInGB, numbers_of(container.properties.ports))
+   end
+   return table.concat(list, " ")
+end
+
 --- Refuses a change of what cannot change on an existing group.
 function groupcheck.update(r)
    local old, new = r.old.body.properties, r.body.properties
-   local function resources(properties)
-      local list = {}
-      for _, container in ipairs(properties.containers) do
-         local requests = container.properties.resources.requests
-         list[#list + 1] = ("%g/%g"):format(requests.cpu, requests.memoryInGB)
-      end
-      return table.concat(list, " ")
-   end
    local same = old.osType:lower() == new.osType:lower()
       and (old.restartPolicy or "Always") == (new.restartPolicy or "Always") and resources(old) == resources(new)
       and json.encode(old.subnetIds or json.null):lower() == json.encode(new.subnetIds or json.null):lower()

@@ -1,6 +1,7 @@
 --- The volumes of a container group: what Container Instances refuses in them. The local cloud's containers are
 -- processes of this machine, into which nothing can be mounted without its administrator's rights, so a group
 -- that mounts something is refused by the local cloud itself.
+local crypto = require "aci.crypto"
 local json   = require "aci.json"
 local refuse = require "sim.refuse"
 
@@ -34,6 +35,20 @@ local function check_kind(volume, group)
    end
 end
 
+local function check_contents(volume, group)
+   for name, text in pairs(given(volume.secret) or {}) do
+      if not crypto.unbase64(text) then
+         bad("InvalidSecretVolume", "The secret '%s' of volume '%s' in container group '%s' is not base64.", name,
+            volume.name, group)
+      end
+   end
+   local folder = given(volume.gitRepo) and given(volume.gitRepo.directory)
+   if folder and folder:find("..", 1, true) then
+      bad("InvalidGitRepoVolume", "The directory '%s' of volume '%s' in container group '%s' must not contain '..'.",
+         folder, volume.name, group)
+   end
+end
+
 local function check_mounts(container, volumes, group)
    local paths, count = {}, 0
    for _, mount in ipairs(given(container.properties.volumeMounts) or {}) do
@@ -57,6 +72,10 @@ function groupvolumes.check(properties, group)
    for _, volume in ipairs(list) do
       check_name(volume.name, group)
       check_kind(volume, group)
+      check_contents(volume, group)
+      if volumes[volume.name] then
+         bad("DuplicateVolumeName", "The volume name '%s' is used twice in container group '%s'.", volume.name, group)
+      end
       volumes[volume.name] = true
    end
    for _, kind in ipairs { "initContainers", "containers" } do
