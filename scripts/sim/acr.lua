@@ -57,7 +57,7 @@ function acr.before(req, route)
    local name = req.params.name
    if name and not is_repository(name) then not_found() end
    req.at = { registry = req.registry.name:lower(), repository = name }
-   local scope = name and ("repository:%s:%s"):format(name, route.needs)
+   local scope = name and ("repository:%s:%s"):format(name, route.needs) or route.lists
    local from = name and route.needs == "pull,push" and req.query.mount and req.query.from
    if from then scope = ("%s repository:%s:pull"):format(scope, from) end
    tokens.check(req, scope)
@@ -74,7 +74,7 @@ route("GET /oauth2/token", { open = true }, tokens.token_by_basic)
 
 route("GET /v2", {}, function() return 200, {} end)
 
-route("GET /v2/_catalog", {}, function(req)
+route("GET /v2/_catalog", { lists = "registry:catalog:*" }, function(req)
    local list = json.array {}
    for index, row in ipairs(data.repositories(req.state, req.at.registry)) do list[index] = row.repository end
    return 200, { repositories = list }

@@ -52,10 +52,11 @@ function acrtokens.unauthorized(req, scope, problem)
 end
 
 local function grants(claims, scope)
-   for name, actions in (scope or ""):gmatch "repository:([^:]+):(%S+)" do
+   for kind, name, actions in (scope or ""):gmatch "(%a+):([^:%s]+):(%S+)" do
       local found = {}
       for _, entry in ipairs(claims.access or {}) do
-         for _, action in ipairs(entry.name == name and entry.actions or {}) do found[action] = true end
+         local same = entry.type == kind and entry.name == name
+         for _, action in ipairs(same and entry.actions or {}) do found[action] = true end
       end
       for action in actions:gmatch "[^,]+" do
          if not found[action] then return false end
@@ -108,14 +109,14 @@ local function entra_claims(req, text)
 end
 
 local function check_service(req, service)
-   refuse.unless(service == req.host, 400, "UNSUPPORTED", "The service is not this registry: " .. tostring(service))
+   refuse.unless(service == req.host, 400, "UNSUPPORTED", "The service is not this registry: " .. (service or ""))
 end
 
 --- POST /oauth2/exchange.
 function acrtokens.exchange(req)
    local form = req:form()
    refuse.unless(form.grant_type == "access_token", 400, "UNSUPPORTED",
-      "The grant type is not supported: " .. tostring(form.grant_type))
+      "The grant type is not supported: " .. (form.grant_type or ""))
    check_service(req, form.service)
    local claims = entra_claims(req, form.access_token)
    refuse.when(form.tenant and form.tenant ~= claims.tid, 401, "UNAUTHORIZED", "The token is of another tenant.")
@@ -151,7 +152,9 @@ function acrtokens.login(state, registry, user, password)
    return by_password({ state = state, registry = registry, host = host }, user, password) or nil
 end
 
-local function allowed(req, who, action)
+-- Who may pull may list the repositories: registry:catalog:*.
+local function allowed(req, who, action, kind)
+   if kind == "registry" then action = action == "*" and "pull" or "" end
    return who == "admin" or acrtokens.allowed(req.state, req.registry, who, action)
 end
 
@@ -161,7 +164,7 @@ local function granted(req, who, scopes)
       for kind, name, actions in scope:gmatch "(%a+):([^:%s]+):(%S+)" do
          local entry = { type = kind, name = name, actions = json.array {} }
          for action in actions:gmatch "[^,]+" do
-            if allowed(req, who, action) then entry.actions[#entry.actions + 1] = action end
+            if allowed(req, who, action, kind) then entry.actions[#entry.actions + 1] = action end
          end
          list[#list + 1] = entry
       end
@@ -195,7 +198,7 @@ function acrtokens.token(req)
    elseif form.grant_type == "password" then
       who = by_password(req, form.username or "", form.password or "")
    else
-      refuse(400, "UNSUPPORTED", "The grant type is not supported: " .. tostring(form.grant_type))
+      refuse(400, "UNSUPPORTED", "The grant type is not supported: " .. (form.grant_type or ""))
    end
    return access_token(req, who, values(req:text(), "scope"))
 end

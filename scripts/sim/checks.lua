@@ -1,4 +1,5 @@
 --- What ARM asks of every request and every body before a resource provider sees it.
+local json      = require "aci.json"
 local locations = require "sim.locations"
 local refuse    = require "sim.refuse"
 local registry  = require "sim.registry"
@@ -96,6 +97,52 @@ function checks.group_alive(group)
    refuse.when(group.busy and group.pending == "Deleting", 409, "ResourceGroupBeingDeleted",
       ("The resource group '%s' is in deprovisioning state and cannot perform this "
          .. "operation."):format(group.name))
+end
+
+-- The limits are documented; the names of these refusals are ours.
+local TAGS, TAG_NAME, TAG_VALUE = 50, 512, 256
+
+local function check_tag(name, value, longest)
+   refuse.unless(type(value) == "string" or value == json.null, 400, "InvalidRequestContent", ("The request content "
+      .. "was invalid and could not be deserialized: 'The value of the tag '%s' is not a text. Path 'tags.%s'.'.")
+      :format(name, name))
+   refuse.when((utf8.len(name) or #name) > longest, 400, "InvalidTagName",
+      ("The tag name '%s' is longer than %d characters."):format(name, longest))
+   refuse.when(value ~= json.null and (utf8.len(value) or #value) > TAG_VALUE, 400, "InvalidTagValue",
+      ("The value of the tag '%s' is longer than %d characters."):format(name, TAG_VALUE))
+end
+
+--- The tags of a body, or nil; refused where they are too many, too long or no texts. @param longest of a name
+function checks.tags(body, longest)
+   local tags, count = body.tags, 0
+   if tags == nil or tags == json.null then return nil end
+   refuse.unless(type(tags) == "table" and not json.is_array(tags), 400, "InvalidRequestContent", "The request "
+      .. "content was invalid and could not be deserialized: 'The tags are not an object. Path 'tags'.'.")
+   for name, value in pairs(tags) do
+      check_tag(name, value, longest or TAG_NAME)
+      count = count + 1
+   end
+   refuse.when(count > TAGS, 400, "TooManyTags", ("There are %d tags; a resource has at most %d."):format(count, TAGS))
+   return tags
+end
+
+-- A list of etags as in If-Match; an entity that does not exist matches none, not even *.
+local function matches(list, etag)
+   if list == "*" then return etag ~= nil end
+   for each in list:gmatch "[^,]+" do
+      if each:match "^%s*(.-)%s*$" == etag then return true end
+   end
+   return false
+end
+
+--- Refuses a write whose conditions (If-Match, If-None-Match) do not hold for what is stored. Types without etags
+-- know only whether something is there.
+function checks.conditions(req, old)
+   local wanted, unwanted = req.headers["if-match"], req.headers["if-none-match"]
+   local etag = old and (old.body.etag or "")
+   local failed = wanted and not (matches(wanted, etag) or etag == "") or unwanted and matches(unwanted, etag)
+   refuse.when(failed, 412, "PreconditionFailed",
+      "The condition set in the request header 'If-Match' or 'If-None-Match' is not met.")
 end
 
 --- Refuses a body without a location, with an unknown one, or with another one than the resource has.

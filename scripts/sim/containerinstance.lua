@@ -75,12 +75,16 @@ local ENDS = { Succeeded = true, Failed = true, Stopped = true }
 
 local function has_ended(req, row) return ENDS[groupview.state(req.cloud, row)] end
 
+local function not_in_transition(req, r)
+   refuse.when(grouprun.in_transition(req.cloud, r.old), 409, "ContainerGroupTransitioning",
+      ("The container group '%s' is still transitioning, please retry later."):format(r.name))
+end
+
 local function put(req, r)
    groupplays.refuse(req.play, r)
    local left = groupquota.take(req.cloud, "creates")
    if r.old then
-      refuse.when(grouprun.in_transition(req.cloud, r.old), 409, "ContainerGroupTransitioning",
-         ("The container group '%s' is still transitioning, please retry later."):format(r.name))
+      not_in_transition(req, r)
       if not has_ended(req, r.old) then groupcheck.update(r) end
       grouprun.forget(req.cloud, r.old)
    end
@@ -107,6 +111,7 @@ local function delete(req, r)
 end
 
 local function stop(req, r)
+   not_in_transition(req, r)
    if has_ended(req, r.old) then return 204 end
    grouprun.stop(req.cloud, r.old)
    return 204
@@ -114,12 +119,14 @@ end
 
 -- A group that was just stopped may still have processes that end.
 local function start(req, r)
+   not_in_transition(req, r)
    if grouprun.is_running(req.cloud, r.old) and not grouprun.is_stopped(req.cloud, r.old) then return 204 end
    grouprun.begin(req, r.old)
    return 202, nil, r:async(0, { version = OPERATION_VERSION })
 end
 
 local function restart(req, r)
+   not_in_transition(req, r)
    refuse.when(grouprun.is_stopped(req.cloud, r.old), 409, "ContainerGroupStopped",
       ("Container Group '%s' in resource group '%s' is stopped."):format(r.name, r.group))
    grouprun.forget(req.cloud, r.old)

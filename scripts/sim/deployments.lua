@@ -1,6 +1,7 @@
 --- Microsoft.Resources/deployments at resource groups: validate, what-if, create, follow, cancel, list,
 -- delete.
 local clock     = require "aci.clock"
+local archive = require "aci.archive"
 local crypto    = require "aci.crypto"
 local json      = require "aci.json"
 local template  = require "aci.template"
@@ -45,6 +46,8 @@ local function route(verb, tail, options, handler)
    end)
 end
 
+local LARGEST = 4 * 1024 * 1024
+
 local function known(req, row)
    return refuse.unless(row, 404, "DeploymentNotFound",
       ("Deployment '%s' could not be found."):format(req.params.name))
@@ -58,8 +61,16 @@ local function check_name(name)
       ("The deployment name '%s' has invalid characters."):format(name))
 end
 
+-- Measured after compression, as the service measures.
+local function check_size(req)
+   local size = #req:text()
+   refuse.when(size > LARGEST and #archive.gzip(req:text()) > LARGEST, 400, "JobSizeExceeded",
+      ("The template of deployment '%s' exceeds the limit of %d bytes."):format(req.params.name, LARGEST))
+end
+
 -- The properties of the request; it is read as the service reads it, which is wider than JSON.
 local function read(req)
+   check_size(req)
    local body, err = template.read(req:text())
    if not body then
       refuse(400, err.code or "InvalidRequestContent", err.message)
@@ -75,6 +86,8 @@ local function read(req)
    refuse.unless(type(properties.template) == "table", 400, "InvalidTemplate",
       "Deployment template validation failed: 'Either the template or the templateLink must be given.'.")
    local mode = properties.mode
+   refuse.when(mode == nil or mode == json.null, 400, "InvalidRequestContent", "The request content was invalid and "
+      .. "could not be deserialized: 'Required property 'mode' not found in JSON. Path 'properties'.'.")
    refuse.unless(mode == "Incremental" or mode == "Complete", 400, "InvalidRequestContent",
       ("The request content was invalid and could not be deserialized: 'Error converting value \"%s\" "
          .. "to type "

@@ -139,7 +139,7 @@ local IDENTITY_TYPES = { SystemAssigned = true, UserAssigned = true, None = true
 local function check_identity(r, identity)
    if not identity then return end
    refuse.unless(IDENTITY_TYPES[identity.type], 400, "InvalidIdentityType",
-      ("The identity type '%s' is not supported."):format(tostring(identity.type)))
+      ("The identity type '%s' is not supported."):format(identity.type or ""))
    local wants = identity.type:find "UserAssigned"
    local ids = identity.userAssignedIdentities
    refuse.when(wants and (type(ids) ~= "table" or next(ids) == nil), 400, "InvalidIdentity",

@@ -63,10 +63,6 @@ local function check_body(row, body)
    return place
 end
 
-local function table_or_nil(value)
-   return type(value) == "table" and value or nil
-end
-
 route("PUT", "write", function(req, row)
    check_name(req.params.group)
    if row then
@@ -76,7 +72,7 @@ route("PUT", "write", function(req, row)
    local place = check_body(row, given)
    local name = row and row.name or req.params.group
    local id = ("/subscriptions/%s/resourceGroups/%s"):format(req.state:setting "subscription", name)
-   local body = { id = id, name = name, type = TYPE, location = place, tags = table_or_nil(given.tags),
+   local body = { id = id, name = name, type = TYPE, location = place, tags = checks.tags(given),
       managedBy = type(given.managedBy) == "string" and given.managedBy or nil,
       properties = { provisioningState = "Succeeded" } }
    req.state:put_resource { id = id, type = TYPE, name = name, body = body }
@@ -95,7 +91,7 @@ end)
 route("PATCH", "write", function(req, row)
    checks.group_alive(known(req, row))
    local given, body = req:object(), row.body
-   body.tags = table_or_nil(given.tags) or body.tags
+   body.tags = checks.tags(given) or body.tags
    req.state:put_resource { id = row.id, type = TYPE, name = row.name, body = body }
    return 200, body
 end)

@@ -189,6 +189,7 @@ keyvault:route("GET /secrets/:name", GET, show)
 keyvault:route("GET /secrets/:name/:version", GET, show)
 
 local function update(req)
+   not_on_the_way(req)
    local row, fields = find(req), input.read(req)
    for _, name in ipairs { "content_type", "tags", "enabled", "nbf", "exp" } do
       if fields[name] ~= nil then

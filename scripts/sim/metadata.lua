@@ -35,7 +35,8 @@ metadata:route("GET /token", { anonymous = true, write = false }, function(req)
    refuse.unless(key and crypto.equal(key, req.headers["x-group-key"] or ""), 403, "unauthorized_client",
       "The group is unknown.")
    local query = req.query
-   refuse.unless((query["api-version"] or "") >= "2018-02-01", 400, "invalid_request",
+   local version = (query["api-version"] or ""):match "^%d%d%d%d%-%d%d%-%d%d$" or ""
+   refuse.unless(version >= "2018-02-01", 400, "invalid_request",
       "The api-version is missing or not supported")
    refuse.unless((query.resource or "") ~= "", 400, "invalid_request", "Required audience parameter not specified")
    local group = refuse.unless(req.state:resource(row.id), 400, "invalid_request", "Identity not found")

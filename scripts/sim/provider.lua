@@ -7,6 +7,7 @@
 --    network:type("virtualNetworks/subnets", {
 --       versions = { "2024-05-01", ... },        -- newest first; others are refused
 --       location = false,                        -- this type has none (default: required in PUT)
+--       tag_name = 128,                          -- the longest name of a tag (default: 512)
 --       check = function(req, r) ... end,
 --          -- refuses what is wrong; also run when a template is validated
 --       put = function(req, r) return status, body, headers end,   -- after check; stores with r:store(...)
@@ -97,9 +98,7 @@ function provider.check(req, r)
    if r.definition.location ~= false then
       checks.location(r)
    end
-   if type(r.body.tags) == "table" then
-      r.tags = r.body.tags
-   end
+   r.tags = checks.tags(r.body, r.definition.tag_name)
    if r.definition.check then
       r.definition.check(req, r)
    end
@@ -251,6 +250,7 @@ local function put(req, definition)
    local r, group = describe(req, definition)
    checks.group_alive(group)
    r.body = req:object()
+   checks.conditions(req, r.old)
    return provider.put(req, r)
 end
 
@@ -259,11 +259,13 @@ local function patch(req, definition)
    checks.group_alive(group)
    r:must_exist()
    r.body = req:object()
+   checks.conditions(req, r.old)
+   local tags = checks.tags(r.body, definition.tag_name)
    if definition.patch then
       return definition.patch(req, r)
    end
    local body = req.state:resource(r.id).body
-   body.tags = r.body.tags ~= json.null and r.body.tags or body.tags
+   body.tags = tags or body.tags
    return 200, shown(req, definition, r:store(body))
 end
 
@@ -273,6 +275,7 @@ local function delete(req, definition)
    if not r.old then
       return 204
    end
+   checks.conditions(req, r.old)
    if definition.delete then
       return definition.delete(req, r)
    end

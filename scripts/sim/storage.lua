@@ -54,13 +54,27 @@ local BAD_NAME = "%s is not a valid storage account name. Storage account name m
    .. "24 characters in "
    .. "length and use numbers and lower-case letters only."
 
+local WORDS = {
+   minimumTlsVersion = { TLS1_0 = true, TLS1_1 = true, TLS1_2 = true, TLS1_3 = true },
+   accessTier = { Hot = true, Cool = true, Cold = true, Premium = true },
+   publicNetworkAccess = { Enabled = true, Disabled = true, SecuredByPerimeter = true },
+}
+
+local function must_be(words, given, name)
+   refuse.unless(words[given], 400, "InvalidRequestPropertyValue",
+      ("The value '%s' is not allowed for property %s."):format(tostring(given), name))
+end
+
 local function check_account(req, r)
    refuse.unless(valid_name(r.name), 400, "AccountNameInvalid", BAD_NAME:format(r.name))
    local sku = type(r.body.sku) == "table" and r.body.sku.name
-   refuse.unless(SKUS[sku], 400, "InvalidRequestPropertyValue",
-      ("The value '%s' is not allowed for property sku.name."):format(tostring(sku)))
-   refuse.unless(KINDS[r.body.kind], 400, "InvalidRequestPropertyValue",
-      ("The value '%s' is not allowed for property kind."):format(tostring(r.body.kind)))
+   must_be(SKUS, sku or "", "sku.name")
+   must_be(KINDS, r.body.kind or "", "kind")
+   local properties = type(r.body.properties) == "table" and r.body.properties or {}
+   for name, words in pairs(WORDS) do
+      local given = properties[name]
+      if given ~= nil and given ~= json.null then must_be(words, given, name) end
+   end
    local other = storage.account(req.state, r.name)
    if other and not r.old then
       refuse(409, "StorageAccountInAnotherResourceGroup",
@@ -179,15 +193,14 @@ end
 
 local function regenerate(req, r)
    local name = req:object().keyName
-   refuse.unless(name == "key1" or name == "key2", 400, "InvalidRequestPropertyValue",
-      ("The value '%s' is not allowed for property keyName."):format(tostring(name)))
+   must_be({ key1 = true, key2 = true }, name or "", "keyName")
    req.state:put_secret(r.id, name, crypto.base64(crypto.random(64)))
    r.old.body.properties.keyCreationTime[name] = stamp()
    r:store(r.old.body)
    return show_keys(req, r)
 end
 
-storage:type("storageAccounts", { versions = VERSIONS, check = check_account, put = put_account,
+storage:type("storageAccounts", { tag_name = 128, versions = VERSIONS, check = check_account, put = put_account,
    patch = patch_account, actions = {
       ["POST listKeys"] = { write = false, run = show_keys },
       ["POST regenerateKey"] = { write = true, run = regenerate },

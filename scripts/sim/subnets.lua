@@ -67,6 +67,7 @@ end
 
 --- Refuses a prefix outside the network's ranges or over one of the other subnets (a list of ranges).
 function subnets.check_range(name, network, prefix, ranges, others)
+   prefix = prefix or ""
    local range = refuse.unless(cidr.parse(prefix), 400, "InvalidAddressPrefixFormat",
       ("Address prefix %s of subnet %s "
       .. "is not formatted correctly. It should follow CIDR notation, for example 10.0.0.0/24."):format(

@@ -83,6 +83,18 @@ local function check_name(req, r, recover)
       IN_USE:format(r.name))
 end
 
+local SECRETS = { all = true, get = true, list = true, set = true, delete = true, backup = true, restore = true,
+   recover = true, purge = true }
+
+local function check_permissions(permissions)
+   local secrets = permissions.secrets
+   for _, name in ipairs(type(secrets) == "table" and secrets or {}) do
+      if type(name) ~= "string" or not SECRETS[name:lower()] then
+         bad("An invalid value was provided for 'permissions.secrets': '%s'.", tostring(name))
+      end
+   end
+end
+
 local function check_policies(req, given)
    local tenant = req.state:setting "tenant"
    if type(given) == "table" and next(given) ~= nil and not json.is_array(given) then
@@ -97,6 +109,7 @@ local function check_policies(req, given)
             .. "tenant.",
             tostring(policy.tenantId))
       end
+      check_permissions(policy.permissions)
    end
 end
 
@@ -124,7 +137,11 @@ end
 local function check_vault(req, r)
    local given = type(r.body.properties) == "table" and r.body.properties
       or bad "The property 'properties' is required."
-   local recover = given.createMode == "recover"
+   local mode = given.createMode
+   if mode ~= nil and mode ~= json.null and mode ~= "default" and mode ~= "recover" then
+      bad "An invalid value was provided for 'createMode'."
+   end
+   local recover = mode == "recover"
    check_name(req, r, recover)
    local sku = type(given.sku) == "table" and given.sku or {}
    if type(given.tenantId) ~= "string" then

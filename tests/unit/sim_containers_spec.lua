@@ -93,6 +93,21 @@ describe("container groups of the local cloud", function()
       assert.equal(200, (go("DELETE", groups .. "again")))
    end)
 
+   it("are left alone between the request and their start", function()
+      local slow = support.inside { factor = 1 }
+      slow:prepare("g1")
+      slow.state:setting("registered.microsoft.containerinstance", "0")
+      local path = "/resourceGroups/g1" .. groups .. "early"
+      assert.equal(201, (slow:arm("PUT", path, "2023-05-01", body_of())))
+      for _, call in ipairs { { "PUT", "", body_of() }, { "POST", "/start" }, { "POST", "/stop" },
+         { "POST", "/restart" } } do
+         local status, body = slow:arm(call[1], path .. call[2], "2023-05-01", call[3])
+         assert.same({ 409, "ContainerGroupTransitioning" }, { status, body and body.error.code }, call[2])
+      end
+      assert.equal(200, (slow:arm("DELETE", path, "2023-05-01")))
+      slow:close()
+   end)
+
    it("stop without an exit code, and are gone after a delete", function()
       go("PUT", groups .. "long", body_of { container = { command = { "sleep", "100" } } })
       until_state("long", "Running")

@@ -159,6 +159,22 @@ describe("container registries of the local cloud", function()
       assert.same({ "1" }, select(2, send("GET", "/v2/team/a/tags/list")).tags)
    end)
 
+   it("list their repositories to whom the catalog is granted", function()
+      local function listed(scope, token)
+         local _, body = access(scope, token)
+         local status, shown, headers = cloud:request { url = HOST .. "/v2/_catalog", token = body.access_token }
+         return status, shown, headers["www-authenticate"]
+      end
+      assert.equal(200, (listed "registry:catalog:*"))
+      for _, scope in ipairs { "repository:team/a:pull,push", "repository:catalog:*", "registry:catalog:pull" } do
+         local status, _, challenge = listed(scope)
+         assert.equal(401, status, scope)
+         assert.truthy(challenge:find('scope="registry:catalog:*"', 1, true))
+      end
+      assert.equal(401, (listed("registry:catalog:*", client())))
+      assert.equal(200, (listed("registry:catalog:*", client(PULL))))
+   end)
+
    it("refuse a piece that is out of order and an upload's old place", function()
       local _, body = access "repository:pieces:pull,push"
       local function send(method, url, text, range)
