@@ -21,6 +21,7 @@ local prefect = service {
    before = function(req, route)
       version.speak(req.cloud)
       if not route.socket then guard(req) end
+      guard.version(req)
       if route.only and not version.is(route.only) then req.service.missing(req) end
    end,
    missing = function(req)

@@ -10,7 +10,7 @@ local support = require "tests.support.prefect"
 local AREAS = { "blocks", "deployments", "runs" }
 
 local EXCHANGES = { "exchange_blocks", "exchange_runs", "exchange_rest", "exchange_artifacts", "exchange_changes",
-   "exchange_finding", "exchange_limits" }
+   "exchange_finding", "exchange_limits", "exchange_refused" }
 
 -- Names that no other check uses: the server is one for all.
 local count = 0

@@ -47,8 +47,10 @@ function types.uuid(value)
    return "uuid", "invalid length: found " .. #value
 end
 
+-- Prefect 2 cuts a fraction off.
 function types.integer(value)
-   if math.tointeger(tonumber(value)) then return nil end
+   if math.tointeger(tonumber(value)) or type(value) == "number" and version.is(2) then return nil end
+   if type(value) == "number" then return "fraction" end
    return type(value) == "string" and "integer" or "integer_type"
 end
 
@@ -56,8 +58,13 @@ function types.number(value)
    return not tonumber(value) and "number" or nil
 end
 
+local YES, NO = {}, {}
+for word in ("1 on t true y yes"):gmatch "%S+" do YES[word] = true end
+for word in ("0 off f false n no"):gmatch "%S+" do NO[word] = true end
+
 function types.boolean(value)
-   if type(value) == "boolean" then return nil end
+   local word = tostring(value):lower()
+   if type(value) == "boolean" or type(value) ~= "table" and (YES[word] or NO[word]) then return nil end
    return type(value) == "string" and "boolean" or "boolean_type"
 end
 
@@ -69,7 +76,9 @@ function types.array(value)
    return not is_array(value) and "array" or nil
 end
 
-types.ids = types.array
+-- Lists whose items have a type.
+local EACH = { ids = "uuid", strings = "string", objects = "object" }
+for name in pairs(EACH) do types[name] = types.array end
 
 -- The names in "{{ }}" of a text, a list or an object.
 local function placeholders(value, found)
@@ -108,9 +117,54 @@ function types.moment(value)
    if type(value) ~= "string" or not clock.parse_iso(value) then return "moment", value end
 end
 
-function types.name(value)
+function types.deployment_name(value)
    if type(value) == "string" and value:find "[/%%&><]" then return "invalid_name", value end
-   return version.is(3) and types.string(value) or nil
+   return types.string(value)
+end
+
+-- Prefect 3 takes no empty one.
+function types.name(value)
+   if value == "" and version.is(3) then return "invalid_name", value end
+   return types.deployment_name(value)
+end
+
+function types.pool_name(value)
+   if value == "" and version.is(3) then return "value", "name cannot be an empty string" end
+   return types.name(value)
+end
+
+-- What a value becomes that is taken though it is of another type.
+local coercions = {}
+
+local function as_text(value)
+   if type(value) ~= "number" then return value end
+   return math.type(value) == "integer" and ("%d"):format(value) or tostring(value)
+end
+
+for name in ("string name deployment_name pool_name"):gmatch "%S+" do coercions[name] = as_text end
+
+function coercions.integer(value)
+   local number = tonumber(value)
+   return math.tointeger(number) or math.tointeger(number < 0 and math.ceil(number) or math.floor(number)) or value
+end
+
+function coercions.number(value) return tonumber(value) end
+
+function coercions.boolean(value)
+   if type(value) == "boolean" then return value end
+   return YES[tostring(value):lower()] == true
+end
+
+function coercions.strings(value)
+   local out = json.array {}
+   for index, each in ipairs(value) do out[index] = as_text(each) end
+   return out
+end
+
+local function coerced(rule, value)
+   local coerce = coercions[rule.type]
+   if coerce then return coerce(value) end
+   return value
 end
 
 local function made_of(pattern, message)
@@ -150,9 +204,9 @@ local function extend(loc, key)
    return out
 end
 
-local function check_ids(list, loc, values)
+local function check_each(list, loc, values, each)
    for index, value in ipairs(values) do
-      local kind, detail = types.uuid(value)
+      local kind, detail = types[each](value)
       if kind then faults.add(list, extend(loc, index - 1), kind, value, detail) end
    end
 end
@@ -192,11 +246,12 @@ local function check_value(list, loc, value, rule)
    if rule.enum then return check_enum(list, loc, value, rule.enum, rule.literal and "literal" or "enum") end
    if rule.fields then return check_object(list, loc, value, rule.fields, rule.open) end
    local kind, detail = types[rule.type](value)
+   if rule.constrained and type(value) == "number" and not math.tointeger(value) then kind = "integer_type" end
    if kind and rule.constrained then kind = "constrained_" .. kind end
    if kind then return faults.add(list, loc, kind, value, detail) end
-   if rule.type == "ids" then check_ids(list, loc, value) end
+   if EACH[rule.type] then check_each(list, loc, value, EACH[rule.type]) end
    if rule.items then check_items(list, loc, value, rule.items) end
-   check_bounds(list, loc, value, rule)
+   check_bounds(list, loc, coerced(rule, value), rule)
 end
 
 local function expand(rule)
@@ -224,6 +279,26 @@ local function has(fields, key)
    return rule and (not rule.only or version.is(rule.only)) and rule
 end
 
+-- Values are changed when all is checked: a refusal shows the body as it came.
+local function settle(list, holder, key, rule)
+   local count = #list
+   return function()
+      if #list == count and coercions[rule.type] then
+         list.settled = list.settled or {}
+         table.insert(list.settled, function() holder[key] = coerced(rule, holder[key]) end)
+      end
+   end
+end
+
+--- Refuses where there are faults, else lets the values be what they are taken for.
+local function finish(list, body)
+   local settled = list.settled or {}
+   list.settled = nil
+   if #list > 0 then faults.refuse(list, body) end
+   for _, change in ipairs(settled) do change() end
+   return body
+end
+
 local function check_field(list, loc, value, rule, owner)
    if value == nil then
       if rule.required then faults.add(list, loc, "missing", owner) end
@@ -238,7 +313,11 @@ function check_object(list, loc, value, fields, open)
    if not is_object(value) then return faults.add(list, loc, "model", value) end
    for _, key in ipairs(sorted(fields)) do
       local rule = has(fields, key)
-      if rule then check_field(list, extend(loc, key), value[key], rule, value) end
+      if rule then
+         local done = settle(list, value, key, rule)
+         check_field(list, extend(loc, key), value[key], rule, value)
+         if value[key] ~= nil and value[key] ~= json.null then done() end
+      end
    end
    for _, key in ipairs(sorted(value)) do
       if not has(fields, key) and not open then
@@ -273,8 +352,7 @@ function check.body(req, fields, more, before)
    if before and is_object(body) then before(body) end
    check_object(list, json.array { "body" }, body, fields)
    if more and is_object(body) then more(body, list) end
-   if #list > 0 then faults.refuse(list, body) end
-   return body
+   return finish(list, body)
 end
 
 --- The body of a route that takes each of its fields by itself, checked: what else it says is ignored.
@@ -284,9 +362,13 @@ function check.parts(req, fields)
    for key in pairs(fields) do known[key] = type(body) == "table" and body[key] or nil end
    for _, key in ipairs(sorted(fields)) do
       local rule = has(fields, key)
-      if rule then check_field(list, json.array { "body", key }, known[key], rule) end
+      if rule then
+         local done = settle(list, known, key, rule)
+         check_field(list, json.array { "body", key }, known[key], rule)
+         if known[key] ~= nil and known[key] ~= json.null then done() end
+      end
    end
-   if #list > 0 then faults.refuse(list, body) end
+   finish(list, body)
    return known
 end
 
@@ -301,15 +383,28 @@ function check.list(req, fields, other, open)
          check_object(list, json.array { "body", index - 1 }, item, fields, open)
       end
    end
-   if #list > 0 then faults.refuse(list, body) end
-   return body
+   return finish(list, body)
 end
 
---- The faults of a value that is no request's body; nil where it has none.
-function check.value(value, fields)
+--- The faults of an item of a list in a body.
+function check.item(list, field, index, value, fields)
+   check_object(list, json.array { "body", field, index - 1 }, value, fields)
+end
+
+--- The faults of a value that is no request's body; nil where it has none. @param closed no other fields
+function check.value(value, fields, closed)
    local list = {}
-   check_object(list, json.array {}, value, fields, true)
+   check_object(list, json.array {}, value, fields, not closed)
+   list.settled = nil
    return #list > 0 and list or nil
+end
+
+--- Refuses a body that is no object where each field is taken by itself: all of them are missing then.
+function check.fields_of(body, fields)
+   if is_object(body) then return end
+   local list = {}
+   for _, key in ipairs(sorted(fields)) do faults.add(list, json.array { "body", key }, "missing") end
+   faults.refuse(list, body)
 end
 
 --- A path parameter that is a UUID. Where it is none, Prefect 3 knows no such route.

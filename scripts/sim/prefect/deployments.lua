@@ -10,22 +10,24 @@ local parameters = require "sim.prefect.parameters"
 local queue   = require "sim.prefect.queue"
 local related = require "sim.prefect.related"
 local run     = require "sim.prefect.run"
+local schedules = require "sim.prefect.schedules"
+local variables = require "sim.prefect.jobvariables"
 local version = require "sim.prefect.version"
 
 local CONCURRENCY = { collision_strategy = { enum = { "ENQUEUE", "CANCEL_NEW" }, required = true },
    grace_period_seconds = "integer" }
 
-local CREATE = { name = "name!", flow_id = "uuid!", version = "string", description = "string",
-   tags = "array", parameters = "object", entrypoint = "string", path = "string",
+local CREATE = { name = "deployment_name!", flow_id = "uuid!", version = "string", description = "string",
+   tags = "strings", parameters = "object", entrypoint = "string", path = "string",
    parameter_openapi_schema = "object", enforce_parameter_schema = "boolean", work_queue_name = "string",
    work_pool_name = "string", storage_document_id = "uuid", infrastructure_document_id = "uuid",
-   job_variables = "object", infra_overrides = "object@2", pull_steps = "array", paused = "boolean",
+   job_variables = "object", infra_overrides = "object@2", pull_steps = "objects", paused = "boolean",
    schedules = "array", is_schedule_active = "boolean@2", schedule = "object@2", manifest_path = "string@2",
    labels = "object@3", concurrency_limit = { type = "integer", above = 0, only = 3 },
    concurrency_options = { fields = CONCURRENCY, only = 3, open = true }, global_concurrency_limit_id = "uuid@3",
    version_info = { fields = { type = "string!", version = "string" }, open = true, only = 3 } }
 
-local UPDATE = { version = "string", description = "string", tags = "array", parameters = "object",
+local UPDATE = { version = "string", description = "string", tags = "strings", parameters = "object",
    entrypoint = "string", path = "string", enforce_parameter_schema = "boolean", paused = "boolean",
    work_queue_name = "string", work_pool_name = "string", storage_document_id = "uuid",
    infrastructure_document_id = "uuid", job_variables = "object", infra_overrides = "object@2",
@@ -33,7 +35,7 @@ local UPDATE = { version = "string", description = "string", tags = "array", par
 for _, name in ipairs { "concurrency_limit", "concurrency_options", "global_concurrency_limit_id", "version_info" } do
    UPDATE[name] = CREATE[name]
 end
-UPDATE.parameter_openapi_schema, UPDATE.pull_steps = "object@3", "array@3"
+UPDATE.parameter_openapi_schema, UPDATE.pull_steps = "object@3", "objects@3"
 
 local KINDS = { "deployments", "flows", "flow_runs", "task_runs", "work_pools", "work_pool_queues" }
 
@@ -59,6 +61,7 @@ local function view(state, row)
    body.work_pool_name = served and served.body.work_pool_name or json.null
    body.queue_id_ = nil
    body.is_schedule_active = not body.paused
+   body.schedule = body.schedules[1] and body.schedules[1].schedule or json.null
    return version.only(body, ONLY)
 end
 
@@ -100,13 +103,6 @@ local function check_pausing(fields)
    fields.is_schedule_active = nil
 end
 
-local function check_schedules(body)
-   for _, each in ipairs(given(body.schedules) or {}) do
-      refuse.when(each.active ~= false, 501, "detail", "The local cloud keeps no active schedules.")
-   end
-   refuse.when(given(body.schedule), 501, "detail", "The local cloud keeps no active schedules.")
-end
-
 local function set_queue(state, body, fields)
    local pool, name = given(fields.work_pool_name), given(fields.work_queue_name)
    body.work_pool_name = nil
@@ -119,7 +115,7 @@ local function fill(state, body, fields)
    check_pausing(fields)
    for key, value in pairs(fields) do body[key] = value end
    body.version_info = nil
-   check_schedules(body)
+   schedules.refuse_active(body)
    set_queue(state, body, fields)
    return body
 end
@@ -131,6 +127,7 @@ end
 
 -- The parameters that a deployment has of its own need not be all, but what they are they must be.
 local function check_parameters(body, faults)
+   schedules.check(body, faults)
    local enforce = body.enforce_parameter_schema
    if enforce == nil then enforce = version.is(3) end
    local fault = #faults == 0 and enforce and parameters.fault(body.parameter_openapi_schema,
@@ -145,6 +142,7 @@ local function upsert(req)
    check_variables(fields)
    refuse.unless(objects.get(state, "flow", fields.flow_id), 409, "detail", "Data integrity conflict. This "
       .. "usually means a unique or foreign key constraint was violated. See server logs for details.")
+   variables.check_deployment(state, fields.work_pool_name, fields.job_variables)
    check_block(state, fields.storage_document_id, "storage")
    check_block(state, fields.infrastructure_document_id, "infrastructure")
    local row = objects.find(state, "deployment", fields.name, fields.flow_id)
@@ -153,11 +151,14 @@ local function upsert(req)
       -- Prefect 3 keeps what is not said
       local body = fill(state, version.pick(defaults(), row.body), fields)
       body.id, body.created = row.id, row.body.created
+      body.schedules = given(fields.schedules) and schedules.kept(fields.schedules, row.id) or body.schedules
       row.body = body
       return 200, view(state, objects.save(state, row))
    end
-   return 201, view(state, objects.add(state, { kind = "deployment", parent = fields.flow_id,
-      body = fill(state, defaults(), fields) }))
+   local added = objects.add(state, { kind = "deployment", parent = fields.flow_id,
+      body = fill(state, defaults(), fields) })
+   added.body.schedules = schedules.kept(given(fields.schedules), added.id)
+   return 201, view(state, objects.save(state, added))
 end
 
 local function one(req)
@@ -186,12 +187,14 @@ local function check_change(state, row, fields)
 end
 
 local function change(req)
-   local fields = check.body(req, UPDATE)
+   local fields = check.body(req, UPDATE, schedules.check)
    local row = refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
       "Deployment not found.")
    check_variables(fields)
    check_change(req.state, row, fields)
+   variables.check_deployment(req.state, fields.work_pool_name, fields.job_variables, true)
    fill(req.state, row.body, fields)
+   if given(fields.schedules) then row.body.schedules = schedules.kept(fields.schedules, row.id) end
    objects.save(req.state, row)
    return 204
 end
@@ -236,7 +239,7 @@ local function delete(req)
 end
 
 -- The local cloud keeps no active schedules, but it can say so.
-local function schedules(req)
+local function show_schedules(req)
    local row = refuse.unless(objects.get(req.state, "deployment", check.id(req)), 404, "detail",
       "Deployment not found.")
    return 200, json.array(row.body.schedules)
@@ -254,7 +257,7 @@ return function(prefect)
    prefect:route("POST /api/deployments/:id/resume_deployment", { anonymous = true }, pause(false))
    prefect:route("POST /api/deployments/:id/set_schedule_inactive", { anonymous = true, only = 2 }, pause(true))
    prefect:route("POST /api/deployments/:id/set_schedule_active", { anonymous = true, only = 2 }, pause(false))
-   prefect:route("GET /api/deployments/:id/schedules", { anonymous = true }, schedules)
+   prefect:route("GET /api/deployments/:id/schedules", { anonymous = true }, show_schedules)
    prefect:route("POST /api/deployments/filter", { anonymous = true, write = false }, function(req)
       local asked = filters.read(req, KINDS, SORTS)
       return 200, filters.page(matching(req, asked), asked)

@@ -19,6 +19,8 @@ local KINDS = {
       "Input should be a valid integer, unable to parse string as an integer" },
    integer_type = { "type_error.integer", "value is not a valid integer", "int_type",
       "Input should be a valid integer" },
+   fraction = { "type_error.integer", "value is not a valid integer", "int_from_float",
+      "Input should be a valid integer, got a number with a fractional part" },
    number = { "type_error.float", "value is not a valid float", "float_parsing",
       "Input should be a valid number, unable to parse string as a number" },
    boolean = { "type_error.bool", "value could not be parsed to a boolean", "bool_parsing",

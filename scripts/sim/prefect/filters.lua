@@ -203,8 +203,9 @@ function filters.read(req, kinds, sorts)
    for _, kind in ipairs(kinds) do fields[kind] = SPECS[kind] end
    if sorts then fields.sort = { enum = sorts } end
    local body = raw == "" and json.object {} or req:json()
+   check.fields_of(body, fields)
    local known = json.object {}
-   for key, value in pairs(type(body) == "table" and body or {}) do
+   for key, value in pairs(body) do
       if fields[key] then known[key] = value end
    end
    local view = setmetatable({ json = function() return known end }, { __index = req })

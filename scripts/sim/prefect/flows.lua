@@ -16,7 +16,7 @@ local function one(req)
 end
 
 local function create(req)
-   local body = check.body(req, { name = "name!", tags = "array", labels = "object@3" })
+   local body = check.body(req, { name = "name!", tags = "strings", labels = "object@3" })
    local there = objects.find(req.state, "flow", body.name)
    if there then return 200, there.body end
    return 201, objects.add(req.state, { kind = "flow", body = {

@@ -42,6 +42,30 @@ function guard.knows(cloud, authorization)
    return crypto.equal("Basic " .. crypto.base64(secret.reveal(auth)), authorization or "")
 end
 
+-- What the server says of itself to clients of any version.
+local ANY_VERSION = { ["/api/health"] = true, ["/api/ready"] = true, ["/api/version"] = true }
+
+local LEAST = { 0, 8, 0 }
+
+local function is_less(parts)
+   for index, least in ipairs(LEAST) do
+      if parts[index] ~= least then return parts[index] < least end
+   end
+   return false
+end
+
+--- Refuses a client that speaks an older version of the API, or says it in another form.
+function guard.version(req)
+   local text = req.headers["x-prefect-api-version"] or ""
+   if text == "" or ANY_VERSION[req.path] then return end
+   local parts = { text:match "^(%d+)%.(%d+)%.(%d+)$" }
+   for index, part in ipairs(parts) do parts[index] = tonumber(part) end
+   refuse.when(#parts == 0, 400, "detail", "Invalid X-PREFECT-API-VERSION header format.Expected header in format "
+      .. "'x.y.z' but received " .. text)
+   refuse.when(is_less(parts), 400, "detail", ("The request specified API version %s but this server requires version "
+      .. "0.8.0 or higher."):format(text))
+end
+
 return setmetatable(guard, { __call = function(_, req)
    if req.cloud.prefect_csrf and not READS[req.method] then check_csrf(req) end
    if OPEN[req.path] and req.method == "GET" then return end

@@ -6,6 +6,7 @@ local objects = require "sim.prefect.objects"
 local parameters = require "sim.prefect.parameters"
 local queue   = require "sim.prefect.queue"
 local run     = require "sim.prefect.run"
+local variables = require "sim.prefect.jobvariables"
 local version = require "sim.prefect.version"
 
 local launch = {}
@@ -16,7 +17,7 @@ local POLICY = { max_retries = "integer", retry_delay_seconds = "number", retrie
    retry_delay = "integer", pause_keys = "array", resuming = "boolean", retry_type = "string" }
 
 local COMMON = { state = { fields = run.STATE }, name = "string", parameters = "object", context = "object",
-   infrastructure_document_id = "uuid", empirical_policy = { fields = POLICY }, tags = "array",
+   infrastructure_document_id = "uuid", empirical_policy = { fields = POLICY, open = true }, tags = "strings",
    idempotency_key = "string", parent_task_run_id = "uuid", work_queue_name = "string",
    job_variables = "object", labels = "object@3" }
 
@@ -31,7 +32,9 @@ launch.POLICY = POLICY
 function launch.policy(fields)
    local policy = { max_retries = 0, retry_delay_seconds = 0.0, retries = json.null, retry_delay = json.null,
       pause_keys = json.array {}, resuming = false, retry_type = json.null }
-   for name, value in pairs(given(fields) or {}) do policy[name] = value end
+   for name, value in pairs(given(fields) or {}) do
+      if POLICY[name] then policy[name] = value end
+   end
    return policy
 end
 
@@ -110,6 +113,7 @@ function launch.from_deployment(req, deployment)
    if enforce == nil then enforce = of.enforce_parameter_schema end
    local fault = enforce and parameters.fault(of.parameter_openapi_schema, values, { required = true, nullable = true })
    refuse.when(fault, 409, "detail", "Error creating flow run: " .. tostring(fault))
+   variables.check_run(state, of, fields)
    local there = repeated(state, of.flow_id, fields)
    if there then return 200, run.view(state, there) end
    local body = new_body(fields)

@@ -6,7 +6,7 @@ local filters = require "sim.prefect.filters"
 local objects = require "sim.prefect.objects"
 local run     = require "sim.prefect.run"
 
-local ENTRY = { name = "string!", level = "integer!", message = "string!", timestamp = "time!",
+local ENTRY = { name = "string!", level = "integer!", message = "string!", timestamp = "moment!",
    flow_run_id = "uuid", task_run_id = "uuid" }
 
 local SORTS = { "TIMESTAMP_ASC", "TIMESTAMP_DESC", default = "TIMESTAMP_ASC" }

@@ -13,7 +13,7 @@ local version = require "sim.prefect.version"
 
 local LIMIT, PRIORITY = queue.LIMIT, queue.PRIORITY
 
-local POOL = { name = "name!", type = "string", base_job_template = "job_template", description = "string",
+local POOL = { name = "pool_name!", type = "string", base_job_template = "job_template", description = "string",
    is_paused = "boolean", concurrency_limit = LIMIT, storage_configuration = "object@3" }
 local QUEUE = { name = "name!", description = "string", is_paused = "boolean", priority = PRIORITY,
    concurrency_limit = LIMIT, filter = "object" }
@@ -48,6 +48,7 @@ end
 
 local function create_pool(req)
    local body = check.body(req, POOL)
+   refuse.when(body.name == "", 400, "detail", "Work pool name cannot be empty.")
    refuse.when(body.name:lower():find "^prefect", 403, "detail",
       "Work pools starting with 'Prefect' are reserved for internal use.")
    refuse.when(objects.find(req.state, "pool", body.name), 409, "detail",
@@ -104,8 +105,8 @@ local function delete_pool(req)
 end
 
 local function scheduled(req)
-   local body = check.body(req, { work_queue_names = "array", scheduled_before = "time",
-      scheduled_after = "time", limit = "integer" })
+   local body = check.body(req, { work_queue_names = "array", scheduled_before = "moment",
+      scheduled_after = "moment", limit = "integer" })
    local pool, list = pool_of(req), json.array {}
    local before = type(body.scheduled_before) == "string" and clock.parse_iso(body.scheduled_before)
    local rows = {}

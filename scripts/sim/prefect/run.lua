@@ -27,11 +27,14 @@ local NEW_DETAILS = { "traceparent", "deployment_concurrency_lease_id" }
 
 --- What a state in a request may hold.
 local DETAIL_FIELDS = { untrackable_result = "boolean", pause_reschedule = "boolean",
-   scheduled_time = "time", transition_id = "uuid" }
+   scheduled_time = "moment", cache_expiration = "moment", pause_timeout = "moment" }
+for name in ("flow_run_id task_run_id child_flow_run_id transition_id task_parameters_id"):gmatch "%S+" do
+   DETAIL_FIELDS[name] = "uuid"
+end
 for _, name in ipairs(DETAILS) do DETAIL_FIELDS[name] = DETAIL_FIELDS[name] or "any" end
 
 run.STATE = { type = { enum = run.TYPES, required = true }, name = "string", message = "string",
-   data = "any", state_details = { fields = DETAIL_FIELDS, open = true }, timestamp = "time@2", id = "uuid@2" }
+   data = "any", state_details = { fields = DETAIL_FIELDS, open = true }, timestamp = "moment@2", id = "uuid@2" }
 
 local ADJECTIVES = { "amber", "brisk", "calm", "dapper", "eager", "fancy", "gentle", "humble", "ideal",
    "jolly", "keen", "lively", "mellow", "nimble", "olive", "proud", "quiet", "rapid", "sunny", "tidy" }

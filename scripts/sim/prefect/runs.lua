@@ -11,7 +11,7 @@ local rules       = require "sim.prefect.rules"
 local run         = require "sim.prefect.run"
 
 local UPDATE = { name = "string", flow_version = "string", parameters = "object", tags = "array",
-   empirical_policy = { fields = launch.POLICY }, infrastructure_pid = "string", job_variables = "object" }
+   empirical_policy = { fields = launch.POLICY, open = true }, infrastructure_pid = "string", job_variables = "object" }
 
 local SORTS = { "ID_DESC", "START_TIME_ASC", "START_TIME_DESC", "EXPECTED_START_TIME_ASC",
    "EXPECTED_START_TIME_DESC", "NAME_ASC", "NAME_DESC", "NEXT_SCHEDULED_START_TIME_ASC", "END_TIME_DESC",

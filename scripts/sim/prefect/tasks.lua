@@ -15,7 +15,7 @@ local POLICY = { max_retries = "integer", retry_delay_seconds = "number", retrie
    retry_delay = "any", retry_jitter_factor = "number" }
 
 local CREATE = { id = "uuid", flow_run_id = "uuid", task_key = "string!", dynamic_key = "string!",
-   name = "string", task_version = "string", tags = "array", empirical_policy = { fields = POLICY },
+   name = "string", task_version = "string", tags = "array", empirical_policy = { fields = POLICY, open = true },
    task_inputs = "object", state = { fields = run.STATE }, cache_key = "string", cache_expiration = "time",
    labels = "object@3" }
 
