@@ -106,6 +106,11 @@ describe("a template is refused for", function()
       unreadable("Required property 'type' not found", '"resources": [{"apiVersion": "1", "name": "n"}]')
    end)
 
+   it("3: an output without a type", function()
+      unreadable("Required property 'type' not found in JSON. Path 'properties.template.outputs.o'",
+         '"outputs": {"o": {"value": 1}}, "resources": []')
+   end)
+
    it("4: parameters", function()
       invalid("The template parameters 'q, r' in the parameters file are not valid; they are not present in "
          .. "the "

@@ -161,7 +161,7 @@ local function declarations(object, kind, path, context)
    for name, declared in value.members(object or {}) do
       check_members(declared, kind, path .. "." .. name, context)
       out[name] = in_usual_case(declared, kind)
-      if kind == "TemplateParameter" and not declared["$ref"] then
+      if not declared["$ref"] then
          require_member(declared, "type", path .. "." .. name)
       end
    end
