@@ -92,10 +92,11 @@ local function need_agent(deployment)
    end
 end
 
-local last = ""
+local last, ended = "", false
 
 local function show(entry)
    last = entry.message
+   ended = ended or (entry.name == "prefect.flow_runs" and last:find "^Finished in state" ~= nil)
    say("%s | %-7s | %s", entry.timestamp:sub(12, 23), LEVELS[math.tointeger(entry.level)] or entry.level,
       entry.message)
 end
@@ -112,18 +113,29 @@ end
 --- The last lines come a moment after the last state.
 local function last_lines(tail)
    for _ = 1, 6 do
-      for _, entry in ipairs(tail()) do
-         show(entry)
-         if entry.name == "prefect.flow_runs" and entry.message:find "^Finished in state" then return end
-      end
+      for _, entry in ipairs(tail()) do show(entry) end
+      if ended then return end
       task.sleep(0.4)
+   end
+end
+
+local function waits(run)
+   return run.state_name == "Scheduled" or run.state_name == "Late"
+end
+
+--- Says once whom a run waits for that is not taken at once.
+local function waiting_note(deployment)
+   local begun, told = clock.monotonic(), false
+   return function(run)
+      if told or not waits(run) or clock.monotonic() < begun + 3 then return end
+      told = true
+      say("waiting for %s to take it", (missing(deployment)))
    end
 end
 
 --- The agent may have ended since: a run that nobody has taken by then is left to whoever comes.
 local function still_served(deployment, run, deadline)
-   local waits = run.state_name == "Scheduled" or run.state_name == "Late"
-   if not waits or clock.monotonic() < deadline or served(deployment) then return end
+   if not waits(run) or clock.monotonic() < deadline or served(deployment) then return end
    local _, message, advice = missing(deployment)
    fail.raise { kind = "timeout", code = "no_agent", message = message,
       advice = ("%s; the run %s stays scheduled"):format(advice, run.name) }
@@ -131,7 +143,7 @@ end
 
 local function follow(id, deployment)
    local tail, state = api:log_tail(id), nil
-   local deadline = clock.monotonic() + (options.wait or 30)
+   local deadline, note = clock.monotonic() + (options.wait or 30), waiting_note(deployment)
    while true do
       local run = api:run(id)
       if not run then fail.raise { kind = "not_found", code = "run", message = "the run was deleted" } end
@@ -141,6 +153,7 @@ local function follow(id, deployment)
          if run.state_type == "COMPLETED" or run.state_type == "FAILED" then last_lines(tail) end
          return run
       end
+      note(run)
       still_served(deployment, run, deadline)
       task.sleep(1)
    end

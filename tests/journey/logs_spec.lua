@@ -1,5 +1,7 @@
 -- logs.lua: of runs, of the agent, of any group, followed to the end.
+local clock = require "aci.clock"
 local journey = require "tests.support.journey"
+local json = require "aci.json"
 
 local demo = "Simple Demo/Simple Deployment"
 
@@ -15,6 +17,22 @@ describe("logs.lua on the local cloud", function()
       local code, _, err = here:run { "logs" }
       assert.equal(1, code)
       assert.truthy(err:find("run.lua", 1, true))
+   end)
+
+   --- Seconds from the moment of a run's last line to the last question for its lines.
+   local function asked_for(last_line)
+      local last = 0
+      for line in here:good({ "sim", "requests" }):gmatch "[^\n]+" do
+         local request = json.decode(line)
+         if request.path:find "/logs/filter" then last = clock.parse_iso(request.time) end
+      end
+      return last - clock.parse_iso(clock.iso():sub(1, 11) .. last_line .. "Z")
+   end
+
+   it("are awaited by run.lua to the line that ends them, and no longer", function()
+      local _, err = here:good { "run", demo }
+      local ended = err:match "(%S+) | INFO    | Finished in state Completed%('All states completed.'%)"
+      assert.is_true(asked_for(ended) < 1.9)
    end)
 
    it("shows the newest run's, or the one that is named", function()

@@ -161,8 +161,9 @@ describe("the worker", function()
          while #api:runs { flows = { name = { any_ = { "Left" } } } } == 0 do task.sleep(0.1) end
          polled "2020-01-01T00:00:00Z"
       end)
-      local ran = acihost("run", "--wait", "1", "Left/D")
+      local ran = acihost("run", "--wait", "5", "Left/D")
       later:wait()
+      assert.matches("Scheduled\nwaiting for an agent of the work queue left to take it\n[^\n]*nobody asks", ran.stderr)
       assert.equal(7, ran.code)
       assert.matches("nobody asks the work queue left.*stays scheduled", ran.stderr)
       local run = api:runs { flows = { name = { any_ = { "Left" } } } }[1]
