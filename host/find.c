@@ -1,6 +1,7 @@
 #include "find.h"
 
 #include "core/self.h"
+#include "state.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -65,6 +66,21 @@ const char *aci_script_find(lua_State *L, const char *name) {
     aci_scripts_push(L);
     path = in_folder(L, lua_tostring(L, -1), name);
     return path ? path : lua_pushstring(L, name);
+}
+
+const char *aci_script_near(lua_State *L, const char *name) {
+    int base = lua_gettop(L);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "aci.cli.near");
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
+        aci_scripts_push(L);
+        lua_pushstring(L, name);
+        if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+            return lua_tostring(L, -1);
+    }
+    lua_settop(L, base);
+    lua_pushnil(L);
+    return NULL;
 }
 
 /* ---- modules beside the scripts ---- */
@@ -176,6 +192,17 @@ static bool same_file(const char *one, const char *other) {
            a.st_ino == b.st_ino;
 }
 
+static int nothing_to_copy(lua_State *L, const char *program, const char *name) {
+    const char *near;
+    aci_state_open(L, true);
+    near = aci_script_near(L, name);
+    fprintf(stderr, "%s: there is no script '%s' to copy out", program, name);
+    if (near)
+        fprintf(stderr, " (did you mean '%s'?)", near);
+    fputc('\n', stderr);
+    return 2;
+}
+
 int aci_eject(lua_State *L, const char *program, const char *name) {
     char target[4096];
     const char *source;
@@ -183,8 +210,7 @@ int aci_eject(lua_State *L, const char *program, const char *name) {
     aci_scripts_push(L);
     source = to_copy(L, lua_tostring(L, -1), name);
     if (!source) {
-        fprintf(stderr, "%s: there is no script '%s' to copy out\n", program, name);
-        return 2;
+        return nothing_to_copy(L, program, name);
     }
     snprintf(target, sizeof target, "scripts%s", source + strlen(lua_tostring(L, -2)));
     failed = make_parents(target);

@@ -13,6 +13,9 @@ void aci_scripts_push(lua_State *L);
  * so that opening it gives lua's own message. */
 const char *aci_script_find(lua_State *L, const char *name);
 
+/* Pushes the script of ours whose name is near, or nil; for messages about a name that is none. */
+const char *aci_script_near(lua_State *L, const char *name);
+
 /* Adds two searchers: package.beside is looked on before package.path, package.scripts after it.
  * package.path itself stays as in lua. */
 void aci_scripts_searchers(lua_State *L);

@@ -85,6 +85,15 @@ static int push_arguments(lua_State *L) {
     return count;
 }
 
+/* A name without a file: adds the script of ours that was probably meant to lua's own message. */
+static void tell_near(lua_State *L, const char *typed) {
+    const char *near = aci_script_near(L, typed);
+    if (near)
+        lua_pushfstring(L, "%s (did you mean %s.lua?)", lua_tostring(L, -2), near);
+    else
+        lua_pop(L, 1);
+}
+
 static int run_script(lua_State *L, const aci_options *options) {
     const char *name = options->words[options->script];
     bool input = strcmp(name, "-") == 0 && strcmp(options->words[options->script - 1], "--") != 0;
@@ -95,6 +104,8 @@ static int run_script(lua_State *L, const aci_options *options) {
         aci_scripts_path(L, name, bare && *name == '/');
     }
     status = luaL_loadfile(L, input ? NULL : name);
+    if (status == LUA_ERRFILE && !input && !strchr(name, '/') && access(name, F_OK) != 0)
+        tell_near(L, name);
     if (status != LUA_OK)
         return status;
     return aci_call(L, push_arguments(L), LUA_MULTRET);

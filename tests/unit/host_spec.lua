@@ -73,7 +73,16 @@ describe("the host", function()
       it("that means nothing gives lua's message", function()
          local result = run("$PROGRAM nothing")
          assert.equal(1, result.code)
-         assert.matches("cannot open nothing", result.stderr)
+         assert.matches("cannot open nothing: [^\n(]*\n$", result.stderr)
+      end)
+
+      it("that is almost one of ours gives lua's message, and what was probably meant", function()
+         for typed, meant in pairs { stauts = "status", ["docter.lua"] = "doctor", loggs = "logs" } do
+            local result = run("$PROGRAM " .. typed)
+            assert.equal(1, result.code)
+            assert.matches(("cannot open %s: .* %%(did you mean %s%%.lua%%?%%)\n$"):format(typed, meant), result.stderr)
+         end
+         assert.not_matches("did you mean", run("$PROGRAM ./stauts").stderr)
       end)
    end)
 
@@ -126,6 +135,9 @@ describe("the host", function()
       assert.matches("it is left as it is", again.stderr)
       assert.equal("mine", fs.read(folder .. "/scripts/setup.lua"))
       assert.equal(2, run("$PROGRAM --eject nothing").code)
+      assert.matches("'steps/storag' to copy out %(did you mean 'steps/storage'%?%)\n$",
+         run("$PROGRAM --eject steps/storag").stderr)
+      assert.matches("did you mean 'templates/role.json'", run("$PROGRAM --eject templates/rol.json").stderr)
       assert.equal(1, run("$PROGRAM --eject").code)
    end)
 
