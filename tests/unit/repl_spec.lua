@@ -64,6 +64,15 @@ describe("the REPL", function()
       at:type "'Zürich Łó'":press("Left", "BSpace", "Enter"):expect '"Zürich Ł"\n>$'
    end)
 
+   it("tells of a client's method that is none, or is called wrongly, how it is called", function()
+      begin()
+      at:enter "kv:secrets()"
+      at:expect "%(method 'secrets'%)\ndid you mean help \"kv:secret\"%? help \"kv\" lists what there is\n>$"
+      at:enter "az:get()"
+      at:expect "local 'id'%)\nit is called so: Azure:get%(id, version%); help \"az:get\" says more\n>$"
+      at:enter "none = nil":enter "none:get()":expect "%(global 'none'%)\n>$"
+   end)
+
    it("tells an error without the program's own frames", function()
       begin()
       at:enter "error 'boom'":expect "\nstdin:1: boom\n>$"

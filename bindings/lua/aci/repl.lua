@@ -6,7 +6,7 @@ local help = require "aci.repl.help"
 local history = require "aci.repl.history"
 local traces = require "aci.repl.traces"
 
-local repl = { complete = complete.at, trim = traces.trim }
+local repl = { complete = complete.at }
 
 local told_about_local = false
 local entered = ""
@@ -29,6 +29,26 @@ local function tell_about_local(text)
    end
    told_about_local = true
    io.stderr:write "note: a local lives only as long as its line; without `local` it stays\n"
+end
+
+-- The method of a client that the entered line calls, as help() takes it.
+local function called(method)
+   local client, name = entered:match("([%a_][%w_]*)%s*:%s*(" .. (method or "[%a_][%w_]*") .. ")")
+   return explore.clients[client] and client .. ":" .. name
+end
+
+-- What helps a user who meets a fault in the program's own code, which is about how it was called.
+local function hint(text)
+   local method = text:match "attempt to call a nil value %(method '([%w_]+)'%)"
+   if method then return called(method) and help.instead(called(method)) end
+   local misused = text:find "^aci/[^:\n]+:%d+: " and called()
+   return misused and help.usage(misused)
+end
+
+--- What an error says here: the frames of the user's own code, and how a client's method is called.
+function repl.trim(text)
+   local trimmed, more = traces.trim(text), hint(text)
+   return more and trimmed .. "\n" .. more or trimmed
 end
 
 --- Takes note of a statement that was entered; gives the lines that may go to the history.

@@ -209,8 +209,14 @@ local function topics()
    return list
 end
 
+--- How "az:get" is called, in one line; nil where nothing is known of it.
+function help.usage(name)
+   local text = named_text(name)
+   return text and ("it is called so: %s; help %q says more"):format(text:match "^[^\n]*", name)
+end
+
 --- What to ask for in place of a name that nothing is known of.
-local function instead(name)
+function help.instead(name)
    local owner, sign = name:match "^(.-)([:.])[%w_]*$"
    local below, list = owner and members(owner), {}
    for _, each in ipairs(below or {}) do list[#list + 1] = owner .. sign .. each.name end
@@ -221,7 +227,7 @@ end
 
 local function nothing(x)
    if type(x) ~= "string" then return ("nothing in the reference about this %s"):format(type(x)) end
-   return ("nothing in the reference about %q; %s"):format(x, instead(x))
+   return ("nothing in the reference about %q; %s"):format(x, help.instead(x))
 end
 
 --- Prints it.
