@@ -190,6 +190,8 @@ describe("aci.config", function()
       local err = refused { vault_name = "x" }
       assert.matches("vault_name", err.message)
       assert.matches("did you mean vault", err.advice)
+      assert.equal("did you mean agent_image?", refused({ image = "x" }).advice)
+      for _, other in ipairs { "memory", "cpu", "tags" } do assert.is_nil(refused({ [other] = "x" }).advice) end
       local path, folder = file_with 'return { locaton = "northeurope" }'
       err = refused({}, {}, { file = path })
       fs.remove_tree(folder)

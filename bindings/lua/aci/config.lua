@@ -4,14 +4,18 @@ local clouds = require "aci.auth.clouds"
 local environment = require "aci.config.environment"
 local error_ = require "aci.error"
 local fs = require "aci.fs"
+local nearest = require "aci.nearest"
 local process = require "aci.process"
 local secret = require "aci.secret"
 local settings = require "aci.config.settings"
 
 local config = {}
 
-local by_name = {}
-for _, setting in ipairs(settings) do by_name[setting.name] = setting end
+local by_name, names = {}, {}
+for _, setting in ipairs(settings) do
+   by_name[setting.name] = setting
+   names[#names + 1] = setting.name
+end
 
 -- Values that only a script can give: the transport (tests), a credential, how long polls wait.
 local from_scripts_only = { http = true, credential = true, poll = true, prefect_pause = true,
@@ -22,24 +26,24 @@ local function usage(message, details, advice)
       details = details, advice = advice }
 end
 
---- The known setting whose name is most like `name`, by shared pairs of letters.
-local function nearest(name)
-   local best, found = 0, nil
-   for known in pairs(by_name) do
-      local shared = 0
-      for i = 1, #name - 1 do
-         if known:find(name:sub(i, i + 1), 1, true) then shared = shared + 1 end
-      end
-      local score = shared / math.max(#name, #known)
-      if score > best or (score == best and found and known < found) then best, found = score, known end
+local function has_word(name, word)
+   return ("_%s_"):format(name):find(("_%s_"):format(word), 1, true) ~= nil
+end
+
+--- The setting that was meant: one that is spelt almost so, or the first that has the word in its name, or is one
+-- of its words.
+local function meant(name)
+   local near = nearest(name, names)
+   for _, each in ipairs(near and {} or names) do
+      if has_word(each, name) or has_word(name, each) then return each end
    end
-   return found
+   return near
 end
 
 local function check_names(values, where)
    for name in pairs(values) do
       if not by_name[name] and not from_scripts_only[name] then
-         local near = type(name) == "string" and nearest(name)
+         local near = type(name) == "string" and meant(name)
          usage(("%s has an unknown setting %q"):format(where, tostring(name)), nil,
             near and ("did you mean %s?"):format(near) or nil)
       end
