@@ -7,6 +7,7 @@ local fail  = require "aci.error"
 local fs    = require "aci.fs"
 local image = require "aci.image"
 local own   = require "aci.image.own"
+local rules = require "aci.config.rules"
 
 local options, names = cli.parse(arg, {
    usage = "acihost image.lua [options] [FILE]: build the container image of acihost",
@@ -17,6 +18,12 @@ local options, names = cli.parse(arg, {
       debug = { help = "keep the debugging symbols" },
    },
 })
+
+local named, unnamed = rules.image(options.name)
+if not named then
+   fail.raise { kind = "usage", code = "arguments", message = ("--name %q %s"):format(options.name, unnamed),
+      advice = "for example: --name acihost:latest" }
+end
 
 local entries = own.entries { debug = options.debug }
 for _, text in ipairs(options.add or {}) do

@@ -4,6 +4,7 @@ local crypto  = require "aci.crypto"
 local json    = require "aci.json"
 local task    = require "aci.task"
 local devicelogin = require "sim.devicelogin"
+local faults  = require "sim.faults"
 local federation  = require "sim.federation"
 local plays   = require "sim.groupplays"
 local refuse  = require "sim.refuse"
@@ -46,7 +47,8 @@ end)
 
 control:route("POST /faults", { anonymous = true, write = false }, function(req)
    local rule = req:json()
-   refuse.unless(type(rule.match) == "string", 400, "BadRequest", "A fault has a match.")
+   local wrong = faults.wrong(rule)
+   refuse.when(wrong, 400, "BadRequest", wrong)
    refuse.unless(rule.play == nil or plays.known(rule.play), 400, "BadRequest",
       ("There is no play %s; scripts/sim/groupplays.lua names them."):format(tostring(rule.play)))
    local whole, why = pcall(string.find, "", rule.match)

@@ -238,6 +238,13 @@ function daemon.reset(home)
    end
 end
 
+--- The words of a refusal, where it has some.
+local function refusal(body)
+   local decoded = json.decode(body)
+   local told = type(decoded) == "table" and type(decoded.error) == "table" and decoded.error.message
+   return type(told) == "string" and told or body
+end
+
 --- Sends a request to the controls of the running cloud; gives the decoded body.
 function daemon.control(home, method, path, body)
    local address = daemon.find(home) or fail("NotRunning", "no local cloud runs in %s", home)
@@ -250,7 +257,7 @@ function daemon.control(home, method, path, body)
    if not response then
       error(err, 0)
    elseif response.status >= 300 then
-      fail("Refused", "the local cloud refused it: %s", response.body)
+      fail("Refused", "the local cloud refused it: %s", refusal(response.body))
    end
    return response.body ~= "" and json.decode(response.body) or nil
 end

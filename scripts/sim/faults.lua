@@ -8,12 +8,38 @@
 -- skip (let so many pass), chance (strikes one request in so many: 0.05 is every twentieth), play (what befalls
 -- the container group that the request makes: sim/groupplays.lua).
 local task   = require "aci.task"
+local nearest = require "aci.nearest"
 local refuse = require "sim.refuse"
 
 local faults = {}
 
 local methods = {}
 methods.__index = methods
+
+local KINDS = { match = "string", status = "number", times = "number", skip = "number", chance = "number",
+   delay = "number", retry_after = "number", code = "string", message = "string", play = "string",
+   headers = "table", drop = "boolean", after = "boolean" }
+
+local NAMES = {}
+for name in pairs(KINDS) do NAMES[#NAMES + 1] = name end
+table.sort(NAMES)
+
+--- What is wrong with a rule that somebody typed, or nil: a misspelt member would plant a fault that does nothing.
+function faults.wrong(rule)
+   for name, value in pairs(rule) do
+      local kind, near = KINDS[name], nearest(tostring(name), NAMES)
+      if not kind then
+         return ("A fault has no %s%s; it has %s."):format(name, near and (" (did you mean %s?)"):format(near) or "",
+            table.concat(NAMES, ", "))
+      elseif type(value) ~= kind then
+         return ("The %s of a fault is a %s."):format(name, kind == "table" and "JSON object" or kind)
+      end
+   end
+   if not rule.match then return "A fault has a match." end
+   if not (rule.status or rule.drop or rule.delay or rule.play) then
+      return "A fault does something: it has a status, drop, delay or play."
+   end
+end
 
 function faults.new()
    return setmetatable({ rules = {} }, methods)

@@ -31,6 +31,7 @@ local typed = {
    { { "sim", "start", "--clock", "0" }, 2, "--clock is more than 0, not 0" },
    { { "sim", "status", "extra" }, 2, "unexpected argument 'extra' of status" },
    { { "sim", "taken", "vault", "a", "b" }, 2, "unexpected argument 'b' of taken" },
+   { { "image", "--name", "my image" }, 2, '--name "my image" is no image', "for example: --name acihost:latest" },
    { { "--eject" }, 1, "'--eject' needs argument" },
    { { "--eject", "steps/nothing" }, 2, "there is no script 'steps/nothing' to copy out" },
 }
@@ -147,9 +148,26 @@ describe("a mistake", function()
             j:run { "execute", "657758fa-c955-44bc-b10a-72e587d0eb7c" })
       end)
 
+      it("in the address of Prefect", function()
+         local nowhere = { PREFECT_API_URL = "http://127.0.0.1:9/api" }
+         says(7, { "cannot connect to 127.0.0.1:9", "does the Prefect server run", "PREFECT_API_URL, prefect_url" },
+            j:run({ "status" }, nowhere))
+         local code, out, err = j:run({ "doctor" }, nowhere)
+         says(7, { "" }, code, out, err)
+         assert.truthy((out .. err):find("prefect: does the Prefect server run", 1, true), out)
+      end)
+
       it("in what a fault is to be", function()
          says(2, { "fault needs a JSON object: line 1, column 2" }, j:run { "sim", "fault", "{bad" })
          says(1, { 'is no Lua pattern: unfinished capture' }, j:run { "sim", "fault", '{"match":"(","status":500}' })
+         for rule, why in pairs { ['{"match":"PUT","statu":429}'] = "A fault has no statu (did you mean status?)",
+            ['{"match":"PUT","status":"429"}'] = "The status of a fault is a number",
+            ['{"match":"PUT"}'] = "it has a status, drop, delay or play",
+            ['{"status":500}'] = "A fault has a match" } do
+            says(1, { "the local cloud refused it: ", why }, j:run { "sim", "fault", rule })
+         end
+         says(1, { "refused it: No sign-in waits for that code. [" }, j:run { "sim", "login", "X" })
+         assert.equal("[]\n", (j:good { "sim", "fault" }))
          j:good { "sim", "fault", '{"match":"%S+/resourceGroups","status":400,"times":9}' }
          assert.equal(1, (j:run { "status" }))
          local planted = json.decode((j:good { "sim", "fault" }))

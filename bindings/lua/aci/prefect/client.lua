@@ -106,13 +106,21 @@ local function exchange(self, method, path, options)
    end
 end
 
+--- Nobody there before the first answer: it is the address that is wrong, or the server that is not running.
+local function explained(self, err)
+   if not self.answered and UNREACHED[err.code] and not err.advice then
+      err.advice = "does the Prefect server run, and is its address right (PREFECT_API_URL, prefect_url in config.lua)?"
+   end
+   return err
+end
+
 --- Sends one request and decodes the answer; a refusal is raised as an aci.error.
 -- @param options `json` (body), `query`, `missing = true` (404 gives nil), `secret_body`, `tries`, `timeout`
 -- @return the decoded body (nil when there is none), and the status
 function client:request(method, path, options)
    options = options or {}
    local response, err = exchange(self, method, path, options)
-   if not response then error(err, 0) end
+   if not response then error(explained(self, err), 0) end
    if response.status == 404 and options.missing and errors.is_absent(response) then return nil, 404 end
    if response.status >= 300 then errors.raise(response, method, self.url .. path) end
    if #response.body == 0 then return nil, response.status end
