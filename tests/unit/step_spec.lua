@@ -94,6 +94,27 @@ describe("steps", function()
       assert.same({ "c" }, writes)
    end)
 
+   it("tell a fault in their own Lua with the step and its line, and no traceback of ours", function()
+      local function fault(want)
+         local steps = two_steps()
+         steps[3] = step { name = "c", needs = { "a" }, want = want }
+         local ok, err = pcall(go, steps)
+         assert.is_false(ok)
+         assert.is_true(errors.is(err), tostring(err))
+         assert.equal("c", err.step)
+         return tostring(err), errors.exit_code(err)
+      end
+      local text, code = fault(function(c) return c.nothing.there end)
+      assert.matches("^the step 'c' fails: tests/unit/step_spec.lua:%d+: attempt to index a nil value", text)
+      assert.equal(1, code)
+      text = fault(function() return { require("aci.azure.ids").join("/s", "Microsoft.X/y", nil) } end)
+      assert.matches("^the step 'c' fails: aci/azure/ids.lua:.* %(called at tests/unit/step_spec.lua:%d+%)", text)
+      text, code = fault(function() return { { kind = "fancy", id = "x" } } end)
+      assert.matches("a thing of unknown kind 'fancy'", text)
+      assert.equal(2, code)
+      assert.matches("the step 'c': its want gives nil, not an array of things", (fault(function() end)))
+   end)
+
    it("wait for what is there to be in force, also where an earlier run could not", function()
       local waited = {}
       package.loaded["aci.thing.memory"].settle = function(_, each) waited[#waited + 1] = each.id end

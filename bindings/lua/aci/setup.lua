@@ -76,7 +76,7 @@ end
 
 --- The error of a failed run, with the step, the thing and what to do next.
 local function explain(err)
-   if not errors.is(err) or errors.is(err, "usage") then return err end
+   if not errors.is(err) or errors.is(err, "usage") or err.code == "StepFailed" then return err end
    local place = title(err.step) .. (err.thing and err.thing .. ": " or "")
    if place ~= "" and err.message:sub(1, #place) ~= place then
       err.message = place .. err.message

@@ -1,6 +1,7 @@
 --- Carrying out steps: each in a task of its own once what it needs is done. For every thing: read it,
 -- compare, write only the difference. In a plan nothing is written, and what would come from things that
 -- do not exist yet is unknown.
+local broken = require "aci.step.broken"
 local errors = require "aci.error"
 local task = require "aci.task"
 local unknown = require "aci.step.unknown"
@@ -9,7 +10,10 @@ local run = {}
 
 local function kind_of(thing)
    local ok, kind = pcall(require, "aci.thing." .. tostring(thing.kind))
-   if not ok then error(("a step wants a thing of unknown kind '%s'"):format(tostring(thing.kind)), 0) end
+   if not ok then
+      errors.raise { kind = "usage", code = "NoKind", message = ("a step wants a thing of unknown kind '%s'"):format(
+         tostring(thing.kind)), advice = "c.azure:resource(type, name, body) makes one; other steps show other kinds" }
+   end
    return kind
 end
 
@@ -76,8 +80,15 @@ local function settle(c, options, this, thing)
    return now
 end
 
+local function wanted(c, this)
+   local things = this.want(c)
+   if type(things) == "table" then return things end
+   errors.raise { kind = "usage", code = "NoThings", advice = "it has to return { ... }",
+      message = ("the step '%s': its want gives %s, not an array of things"):format(this.name, type(things)) }
+end
+
 local function settle_all(c, options, this)
-   local things, results = this.want(c), {}
+   local things, results = wanted(c, this), {}
    for index, thing in ipairs(things) do
       if type(thing) == "function" then thing = thing(c, table.unpack(results, 1, index - 1)) end
       results[index] = thing and settle(c, options, this, thing) or false
@@ -111,7 +122,7 @@ function run.steps(c, steps, options)
    for index, this in ipairs(steps) do
       functions[index] = function()
          for _, need in ipairs(this.needs) do done[need]:wait() end
-         local ok, err = pcall(run_step, c, options, this)
+         local ok, err = xpcall(run_step, broken(this), c, options, this)
          if not ok then
             if errors.is(err) then err.step = err.step or this.name end
             options.report.failed(this, err)
