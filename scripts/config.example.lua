@@ -40,6 +40,9 @@ return {
    -- agent = "prefect-agent",                -- the container group of the agent
    -- principal = "prefect-aci",              -- display name of the service principal
 
+   -- Tags for all that takes tags, as a policy of yours may want them; a tag taken out here stays on what has it.
+   -- tags = { team = "data", stage = "dev" },  -- [ACIHOST_TAGS, as team=data,stage=dev]
+
    -- What the service principal may do: "custom" is the least that suffices, "Contributor" the original's.
    -- role = "custom",
 
@@ -47,6 +50,11 @@ return {
    -- flow_language = "python",
    -- agent_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",   -- on Prefect 3 3.8.8-python3.11
    -- job_image = "docker.io/prefecthq/prefect:2.20.25-python3.11",
+
+   -- What a flow run's container group gets: CPUs and GB, at least 1 each. On Prefect 3 one run can have others:
+   -- acihost run.lua ... --job-variable cpu=2
+   -- job_cpu = 2,                            -- [ACIHOST_JOB_CPU]
+   -- job_memory = 4,                         -- [ACIHOST_JOB_MEMORY]
 
    -- A container registry with our own image in it: true derives a name, a text is its name. Agent and Lua jobs run
    -- from it then, and flow_language is lua where it is not set. Azure bills the registry by the day.

@@ -37,6 +37,9 @@ local config = {}
 ---@field flow_language? "lua"|"python"
 ---@field agent_image? string
 ---@field job_image? string
+---@field job_cpu number CPUs of a flow run's container group
+---@field job_memory number its memory in GB
+---@field tags table<string, string> on every resource that takes tags, beside our own
 ---@field registry false|string name of the container registry for our own image; derived for `true`
 ---@field authority string login host
 ---@field arm_endpoint string

@@ -33,7 +33,7 @@ local function job(c)
       env = images.job_environment(c),
       entrypoint = images.job_entrypoint(c),
       command = images.job_command(c),
-      cpu = 1, memory = 1,
+      cpu = c.config.job_cpu, memory = c.config.job_memory,
       task_start_timeout_seconds = 480,
    }, function(data)
       return plain(data.subscription_id) == c.config.subscription and data.resource_group_name == c.config.group

@@ -27,6 +27,7 @@ local function defaults(c, block)
       entrypoint = images.job_entrypoint(c),
       command = command and table.concat(command, " ") or nil,
       image_registry = images.job_registry(c),
+      cpu = config.job_cpu, memory = config.job_memory,
    }
 end
 

@@ -51,6 +51,12 @@ local function value_tags(c, key)
    }
 end
 
+local function tags(c)
+   local all = { acihost = c.marker }
+   for name, value in pairs(c.config.tags) do all[name] = value end
+   return all
+end
+
 local function parameters(c)
    local config = c.config
    local key, own = config.prefect_key or secret.new "", images.own(c)
@@ -65,7 +71,7 @@ local function parameters(c)
       ["vnet-name"] = config.vnet, ["subnet-name"] = config.subnet,
       ["identity-name"] = config.identity, ["agent-name"] = config.agent,
       ["nat-gateway"] = config.nat_gateway, ["secrets-officer"] = config.role == "Contributor",
-      tags = { acihost = c.marker }, ["value-tags"] = value_tags(c, key),
+      tags = tags(c), ["value-tags"] = value_tags(c, key),
    }
 end
 

@@ -82,14 +82,7 @@ describe("setup.lua on the local cloud", function()
       assert.truthy(out:find "Completed", out)
       assert.truthy(err:find "testsecret", err)
       assert.is_nil((out .. err):find("Super5ecret!", 1, true))
-      local groups = here:json { "-e", [[
-         local setup = require "aci.setup"
-         local c = setup.connect()
-         local names = require "aci.json".array {}
-         for _, group in ipairs(c.azure:list(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance"
-            .. "/containerGroups")) do names[#names + 1] = group.name end
-         print(require "aci.json".encode(names))]] }
-      assert.same({ "prefect-agent" }, groups)
+      here:only_agent()
       local made = false
       for _, each in ipairs(here:writes()) do
          made = made or (each.method == "PUT" and each.path:find "containerGroups/" and each.status == 201)
@@ -154,6 +147,29 @@ describe("setup.lua on the local cloud", function()
       here:good({ "setup" }, extra)
       assert.equal(0, (here:run({ "setup", "--plan" }, extra)))
       here:good { "setup" }
+   end)
+
+   it("gives what takes tags those of the settings, and a run's group its size, and nothing else changes", function()
+      local more = { ACIHOST_TAGS = "team=data,stage=dev", ACIHOST_JOB_CPU = "2", ACIHOST_JOB_MEMORY = "3.5" }
+      local code, out = here:run({ "setup", "--plan" }, more)
+      assert.equal(3, code)
+      assert.matches("change   block aci[^\n]*\n%s+cpu: 1 %-> 2\n%s+memory: 1 %-> 3.5\n", out)
+      here:good({ "setup" }, more)
+      assert.equal(0, (here:run({ "setup", "--plan" }, more)))
+      local told = here:good { "-e", [[
+         local c, count = require "aci.setup".connect(), 0
+         local function check(tags)
+            if (tags or {}).acihost ~= c.marker then return end -- a run's group that is about to go
+            assert(tags.team == "data" and tags.stage == "dev")
+            count = count + 1
+         end
+         check(c.azure:group().tags)
+         for _, each in ipairs(c.azure:resources()) do check(each.tags) end
+         print(count)]] }
+      assert.equal(8, tonumber(told))
+      assert.equal(3, (here:run { "setup", "--plan" })) -- the size is the usual one again
+      here:good { "setup" }
+      assert.equal(0, (here:run { "setup", "--plan" })) -- a tag that is wanted no longer stays
    end)
 
    it("says which role is missing when the identity has lost it", function()

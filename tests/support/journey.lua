@@ -91,6 +91,18 @@ function journey.eventually(seconds, f)
    return eventually(("within %d s"):format(seconds), f, seconds)
 end
 
+--- Waits until no run's container group is left: the agent deletes it a moment after its run's last state.
+function Journey:only_agent()
+   journey.eventually(20, function()
+      return self:good { "-e", [[
+         local c = require "aci.setup".connect()
+         local names = {}
+         for _, group in ipairs(c.azure:list(c.azure:group_id() .. "/providers/Microsoft.ContainerInstance"
+            .. "/containerGroups")) do names[#names + 1] = group.name end
+         print(table.concat(names, " "))]] } == "prefect-agent\n"
+   end)
+end
+
 --- Stops the cloud and removes everything.
 function Journey:close()
    self:run { "sim", "stop" }

@@ -186,12 +186,32 @@ describe("aci.config", function()
       assert.matches("prefect_key is missing", err.message)
    end)
 
+   it("takes tags as a table, or as the environment has them, and sizes of a run's group as numbers", function()
+      assert.same({}, load().tags)
+      assert.same({ 1, 1 }, { load().job_cpu, load().job_memory })
+      local c = load({ tags = { team = "data", ["cost centre"] = "" }, job_cpu = 1.5 }, { ACIHOST_JOB_MEMORY = "4" })
+      assert.same({ team = "data", ["cost centre"] = "" }, c.tags)
+      assert.same({ 1.5, 4 }, { c.job_cpu, c.job_memory })
+      assert.same({ team = "data", stage = "a=b" }, load({}, { ACIHOST_TAGS = "team=data, stage=a=b" }).tags)
+      for why, tags in pairs { ["is not NAME=VALUE"] = "team", ["not a number"] = 5,
+         ["texts by their names"] = { a = 1 },
+         ["in its name"] = { ["a/b"] = "x" }, ["keeps these names"] = { ACIhost = "x" } } do
+         assert.matches(why, refused({ tags = tags }).message, 1, true)
+      end
+      local many = {}
+      for i = 1, 14 do many["tag" .. i] = "x" end
+      assert.matches("has 14 tags, and 13 are the most", refused({ tags = many }).message)
+      assert.matches("job_cpu is not between 1 and 31 CPUs", refused({ job_cpu = 0.5 }).message)
+      assert.matches('job_memory "lots" is not a number', refused({ job_memory = "lots" }).message)
+   end)
+
    it("refuses unknown settings and names the nearest", function()
       local err = refused { vault_name = "x" }
       assert.matches("vault_name", err.message)
       assert.matches("did you mean vault", err.advice)
       assert.equal("did you mean agent_image?", refused({ image = "x" }).advice)
-      for _, other in ipairs { "memory", "cpu", "tags" } do assert.is_nil(refused({ [other] = "x" }).advice) end
+      assert.equal("did you mean job_memory?", refused({ memory = 2 }).advice)
+      for _, other in ipairs { "schedule", "whatever" } do assert.is_nil(refused({ [other] = "x" }).advice) end
       local path, folder = file_with 'return { locaton = "northeurope" }'
       err = refused({}, {}, { file = path })
       fs.remove_tree(folder)

@@ -101,8 +101,10 @@ local function check(setting, value, so_far)
    local is_boolean = setting.rule == by_name.any_location.rule or setting.on_request and type(plain) == "boolean"
    if is_boolean then return setting.rule(plain) end
    if setting.number and type(plain) == "number" then plain = ("%.14g"):format(plain) end
+   if setting.map and type(plain) == "table" then return setting.rule(plain) end
    if type(plain) ~= "string" then
-      return nil, ("has to be text, not a %s"):format(type(plain))
+      local wanted = setting.map and "a table" or setting.number and "a number" or "text"
+      return nil, ("has to be %s, not a %s"):format(wanted, type(plain))
    elseif plain == "" then
       return nil, "is empty"
    end

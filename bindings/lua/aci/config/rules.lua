@@ -159,6 +159,53 @@ function rules.prefect_version(value)
    return nil, "is neither 2 nor 3"
 end
 
+--- What a container group may ask for.
+local function amount(most, unit)
+   return function(value)
+      local number = tonumber(value)
+      if not number then return nil, "is not a number" end
+      if number < 1 or number > most then return nil, ("is not between 1 and %d %s"):format(most, unit) end
+      return number
+   end
+end
+
+rules.cpu, rules.memory = amount(31, "CPUs"), amount(240, "GB")
+
+-- "team=data,stage=dev", as the environment has them.
+local function tags_of(text)
+   local tags = {}
+   for part in (text .. ","):gmatch "([^,]*)," do
+      local name, value = part:match "^%s*([^=]-)%s*=%s*(.-)%s*$"
+      if not name then return nil, ("has %q in it, which is not NAME=VALUE"):format(part) end
+      tags[name] = value
+   end
+   return tags
+end
+
+local function tag_fault(name, value)
+   if type(name) ~= "string" or type(value) ~= "string" then return "has something else in it than texts by their names" end
+   if name == "" or #name > 128 or #value > 256 then
+      return ("has a tag %q whose name is not of 1 to 128 characters, or its value of more than 256"):format(name)
+   elseif name:find "[<>%%&\\?/]" then
+      return ("has a tag %q with one of < > %% & \\ ? / in its name"):format(name)
+   elseif name:lower():find "^acihost" then
+      return ("has the tag %q: acihost keeps these names for itself"):format(name)
+   end
+end
+
+--- Tags of all that takes some. A secret of a vault takes 15, and two are ours.
+function rules.tags(value)
+   local tags, why = value, nil
+   if type(value) == "string" then tags, why = tags_of(value) end
+   local count = 0
+   for name, each in pairs(tags or {}) do
+      count, why = count + 1, why or tag_fault(name, each)
+   end
+   if count > 13 then why = why or ("has %d tags, and 13 are the most"):format(count) end
+   if why then return nil, why end
+   return tags
+end
+
 --- An http(s) address without a user name; trailing slashes are taken off.
 function rules.url(value)
    local scheme, host = value:match "^(%a+)://([^/%s]+)"

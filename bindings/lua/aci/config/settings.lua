@@ -79,6 +79,12 @@ return {
    { name = "job_image", env = { "ACIHOST_JOB_IMAGE" }, rule = rules.image,
      example = "docker.io/prefecthq/prefect:2.20.25-python3.11" },
 
+   { name = "job_cpu", env = { "ACIHOST_JOB_CPU" }, default = 1, rule = rules.cpu, number = true, example = "2" },
+   { name = "job_memory", env = { "ACIHOST_JOB_MEMORY" }, default = 1, rule = rules.memory, number = true,
+     example = "4" },
+   { name = "tags", env = { "ACIHOST_TAGS" }, default = {}, rule = rules.tags, map = true,
+     example = '{ team = "data" }, in the environment team=data' },
+
    { name = "registry", env = { "ACIHOST_REGISTRY" }, default = false, rule = rules.registry, derived = "aci",
      on_request = true, example = "true, or a name of letters and digits" },
 

@@ -18,13 +18,14 @@ local function tagged(thing)
    return not untagged[thing.type:lower()]
 end
 
---- The body with our tag; tags that others gave stay.
+--- The body with our tag and those of the settings; tags that others gave stay.
 local function authored(c, thing, current)
    local body = {}
    for key, value in pairs(thing.body) do body[key] = value end
    if not tagged(thing) then return body end
    body.tags = {}
-   for _, tags in ipairs { (current or {}).tags or {}, thing.body.tags or {}, { acihost = c.marker } } do
+   for _, tags in ipairs { (current or {}).tags or {}, c.config.tags or {}, thing.body.tags or {},
+      { acihost = c.marker } } do
       for key, value in pairs(tags) do body.tags[key] = value end
    end
    return body
