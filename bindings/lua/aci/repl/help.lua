@@ -176,6 +176,7 @@ local function overview()
    for _, name in ipairs { "az", "graph", "kv", "blob", "prefect" } do
       lines[#lines + 1] = ("  %-10s aci.%s"):format(name, explore.clients[name].module)
    end
+   lines[#lines + 1] = '  in a script: local c = require "aci.setup".connect(), and c.azure, c.graph, c.prefect'
    lines[#lines + 1] = ""
    lines[#lines + 1] = "modules (require \"aci.NAME\"):"
    for _, name in ipairs(reference.names()) do
