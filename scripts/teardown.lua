@@ -40,10 +40,17 @@ end
 local lock <close> = setup.alone(c) -- luacheck: ignore
 local done = json.array {}
 local function tell(word, label)
-   done[#done + 1] = { action = word, thing = label }
+   if word ~= "removing" then done[#done + 1] = { action = word, thing = label } end
    io.stderr:write(("  %-8s %s\n"):format(word, label))
 end
-setup.remove(c, steps, tell)
+do
+   local told <close> = setmetatable({}, { __close = function(_, why) -- luacheck: ignore
+      if errors.is(why, "interrupted") then
+         io.stderr:write "\nwhat is left goes with the same command again\n"
+      end
+   end })
+   setup.remove(c, steps, tell)
+end
 
 local function say(text)
    if not as_json then print(text) end

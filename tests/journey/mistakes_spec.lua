@@ -217,6 +217,14 @@ describe("a mistake", function()
          return started:wait().code, fs.read(j.home .. "/started.log")
       end
 
+      it("that is noticed in a teardown: what is left is told, and the next set-up waits for what is going", function()
+         local code, said = interrupted({ "teardown", "--yes" }, "removing +resource group")
+         assert.equal(130, code)
+         assert.matches("what is left goes with the same command again", said)
+         j:good { "setup" }
+         assert.equal(0, (j:run(plan)))
+      end)
+
       it("that is noticed: Ctrl-C tells what goes on and what stays", function()
          local code, said = interrupted({ "run", demo }, "STATE")
          assert.equal(130, code)

@@ -1,6 +1,7 @@
 -- What kinds of things take for ours: by fakes of the clients, since a mistake here deletes what others own.
 local arm = require "aci.thing.arm"
 local errors = require "aci.error"
+local group_kind = require "aci.thing.group"
 local json = require "aci.json"
 local run = require "aci.step.run"
 local setup = require "aci.setup"
@@ -50,6 +51,16 @@ describe("an ARM resource", function()
       c.azure.resources[thing.id].tags.acihost = MARKER
       setup.remove(c, { step { name = "s", want = function() return { thing } end } }, function() end)
       assert.same({ thing.id }, c.azure.deleted)
+   end)
+
+   it("lies in a group that, where it is going, is waited for", function()
+      local c, asked = context(), 0
+      function c.azure.group()
+         asked = asked + 1
+         return asked < 4 and { name = "aci-rg", properties = { provisioningState = "Deleting" } } or nil
+      end
+      assert.is_nil(group_kind.read(c, { name = "aci-rg" }))
+      assert.equal(4, asked)
    end)
 
    it("that is being made is waited for", function()

@@ -202,6 +202,7 @@ end
 function setup.remove(c, steps, tell)
    for _, each in ipairs(setup.removal(c, steps)) do
       local removed, why = false, each.why
+      if each.action == "remove" and each.kind.slow then tell("removing", each.label) end
       if each.action == "remove" then removed, why = each.kind.remove(c, each.entry.thing, each.entry.current) end
       if removed or why then tell(removed and "removed" or "kept", each.label .. (why and ": " .. why or "")) end
    end

@@ -183,7 +183,7 @@ local function tags_of(text)
 end
 
 local function tag_fault(name, value)
-   if type(name) ~= "string" or type(value) ~= "string" then return "has something else in it than texts by their names" end
+   if type(name) ~= "string" or type(value) ~= "string" then return "holds something else than texts by their names" end
    if name == "" or #name > 128 or #value > 256 then
       return ("has a tag %q whose name is not of 1 to 128 characters, or its value of more than 256"):format(name)
    elseif name:find "[<>%%&\\?/]" then

@@ -1,6 +1,8 @@
 --- The resource group. One that was there already is used as it is, and never deleted: only a group that
 -- carries our tag is ours.
+local clock = require "aci.clock"
 local compare = require "aci.step.compare"
+local task = require "aci.task"
 
 local group = {}
 
@@ -15,7 +17,23 @@ end
 
 function group.label(thing) return "resource group " .. thing.name end
 
-function group.read(c, thing) return c.azure:group(thing.name) end
+local function going(current)
+   return current ~= nil and (current.properties or {}).provisioningState == "Deleting"
+end
+
+--- A group that is going (a teardown was interrupted) is waited for, at most half an hour: it can be seen, but
+-- nothing can be made in it.
+function group.read(c, thing)
+   local current = c.azure:group(thing.name)
+   if not going(current) then return current end
+   io.stderr:write(("the resource group %s is being deleted: waiting until it is gone\n"):format(thing.name))
+   local deadline = clock.monotonic() + 1800
+   while going(current) and clock.monotonic() < deadline do
+      task.sleep((c.config.poll or { first = 2 }).first)
+      current = c.azure:group(thing.name)
+   end
+   return current
+end
 
 function group.differs(c, _, current)
    return group.ours(c, current) and compare.changes({ tags = tags(c, current) }, current) or {}
@@ -37,6 +55,9 @@ end
 function group.keeps(c, _, current)
    if not group.ours(c, current) then return "it was there before: it stays" end
 end
+
+--- Azure takes minutes for it.
+group.slow = true
 
 function group.remove(c, thing) return c.azure:delete_group(thing.name) end
 
