@@ -4,6 +4,7 @@ local cli = require "aci.cli"
 local errors = require "aci.error"
 local json = require "aci.json"
 local setup = require "aci.setup"
+local term = require "aci.term"
 
 local steps = require "steps.all"
 
@@ -17,21 +18,26 @@ setup.targets(c)
 
 local as_json = options.output == "json"
 
-local function plan()
+--- What goes and what stays, one line for each, to `file`; gives how many are removed, and the things.
+local function show(file)
    local going, things = 0, json.array {}
    for index, each in ipairs(setup.removal(c, steps)) do
       things[index] = { action = each.action, thing = each.label, why = each.why }
       if each.action == "remove" then going = going + 1 end
-      if not as_json then
-         print(("  %-8s %s%s"):format(each.action, each.label, each.why and ": " .. each.why or ""))
-      end
+      local why = each.why and ": " .. each.why or ""
+      if file then file:write(("  %-8s %s%s\n"):format(each.action, each.label, why)) end
    end
-   if as_json then cli.output({ changes = going, things = things }, options) end
-   return going == 0 and 0 or 3
+   return going, things
 end
 
-if options.plan then os.exit(plan(), true) end
+if options.plan then
+   local going, things = show(not as_json and io.stdout or nil)
+   if as_json then cli.output({ changes = going, things = things }, options) end
+   os.exit(going == 0 and 0 or 3, true)
+end
 
+-- Whoever is asked sees first what the question is about.
+if not options.yes and not options.no_input and term.isatty "stdin" then show(io.stderr) end
 if not cli.confirm(("remove everything in group %s and its Prefect objects?"):format(
       c.config.group), options, c.config.group) then
    errors.raise { kind = "failed", code = "NotConfirmed", message = "nothing was removed" }

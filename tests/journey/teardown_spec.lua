@@ -109,6 +109,18 @@ describe("a set-up on a terminal", function()
 end)
 
 describe("a teardown", function()
+   it("on a terminal shows what goes before it asks, and removes nothing for another answer", function()
+      local here = journey.new()
+      here:good { "setup" }
+      local shown = terminal.open({ process.self(), "teardown" }, ".", { ACIHOST_HOME = here.environment.ACIHOST_HOME })
+      local text = shown:expect "%[type aci%-rg%]%s*$"
+      assert.matches("remove   resource group aci%-rg\n", text)
+      shown:enter "yes":expect "nothing was removed"
+      shown:close()
+      assert.equal(0, (here:run { "setup", "--plan" }))
+      here:close()
+   end)
+
    it("leaves Prefect's objects of our names that are somebody else's, and says so", function()
       local here = journey.new()
       here:good { "setup" }
