@@ -19,6 +19,16 @@ local options, names = cli.parse(arg, {
    },
 })
 
+-- One of the three is asked for: a run, the agent, a group.
+local asked = {}
+for _, each in ipairs { { "RUN", names[1] }, { "--agent", options.agent }, { "--group", options.group } } do
+   if each[2] then asked[#asked + 1] = each[1] end
+end
+if #asked > 1 then
+   fail.raise { kind = "usage", code = "arguments", advice = "give one of them",
+      message = ("logs: %s and %s ask for different logs"):format(asked[1], asked[2]) }
+end
+
 local LEVELS = { [10] = "DEBUG", [20] = "INFO", [30] = "WARNING", [40] = "ERROR", [50] = "CRITICAL" }
 
 local function not_found(what, advice)

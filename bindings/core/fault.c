@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void aci_fault_set(aci_fault *fault, const char *kind, const char *code, const char *format, ...) {
     va_list arguments;
@@ -63,10 +64,28 @@ static void set_certificate(aci_fault *fault, const aci_fault_facts *facts) {
 #pragma GCC diagnostic pop
 }
 
+/* curl says whom it could not connect to: somebody else than the peer is the proxy. */
+static bool names_proxy(const aci_fault_facts *facts, char *proxy, size_t size) {
+    char host[256];
+    int port;
+    if (sscanf(facts->text, "Failed to connect to %255s port %d", host, &port) != 2)
+        return false;
+    if (strchr(host, ':'))
+        snprintf(proxy, size, "[%s]:%d", host, port);
+    else
+        snprintf(proxy, size, "%s:%d", host, port);
+    return strcasecmp(proxy, facts->peer) != 0;
+}
+
 static void set_connect(aci_fault *fault, const aci_fault_facts *facts) {
+    char proxy[300];
     if (facts->system == EMFILE || facts->system == ENFILE)
         aci_fault_set(fault, "failed", "descriptors", "cannot connect to %s: %s", facts->peer,
                       strerror((int)facts->system));
+    else if (names_proxy(facts, proxy, sizeof proxy))
+        aci_fault_set(fault, "network", "connect", "cannot connect to the proxy %s for %s: %s",
+                      proxy, facts->host,
+                      facts->system ? strerror((int)facts->system) : facts->text);
     else
         aci_fault_set(fault, "network", "connect", "cannot connect to %s: %s", facts->peer,
                       facts->system ? strerror((int)facts->system) : facts->text);

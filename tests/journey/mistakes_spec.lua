@@ -21,6 +21,8 @@ local typed = {
    { { "run" }, 2, "FLOW/DEPLOYMENT is missing", " run --help" },
    { { "run", "Key", "Vault", "Demo/Manual", "Deployment" }, 2, "unexpected argument 'Vault'", "needs quotes" },
    { { "run", demo, "--wait", "-1" }, 2, "--wait is at least 0, not -1" },
+   { { "logs", "some-run", "--agent" }, 2, "logs: RUN and --agent ask for different logs. give one of them" },
+   { { "logs", "--agent", "-g", "x" }, 2, "--agent and --group ask for different logs" },
    { { "worker", "--limit", "-1" }, 2, "--limit is at least 1, not -1" },
    { { "worker", "--interval", "nan" }, 2, "--interval is a number, not 'nan'" },
    { { "execute" }, 2, "PREFECT__FLOW_RUN_ID is not set" },

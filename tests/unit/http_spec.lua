@@ -206,6 +206,14 @@ describe("aci.http, faults", function()
       assert.matches("nowhere.invalid", err.message)
    end)
 
+   it("tells that it was the proxy that could not be reached, not the host", function()
+      local _, err = http.request { url = "http://nowhere.invalid/x", proxy = "http://127.0.0.1:1", retry = false }
+      assert.equal("connect", err.code)
+      assert.matches("^cannot connect to the proxy 127.0.0.1:1 for nowhere.invalid: Connection refused", err.message)
+      _, err = http.request { url = "http://127.0.0.1:1/x", proxy = "", retry = false }
+      assert.matches("^cannot connect to 127.0.0.1:1: Connection refused", err.message)
+   end)
+
    it("tells a connection that ends without an answer", function()
       local s <close> = serve(function(request) request:close() end)
       local _, err = http.request { url = s.url, retry = false }

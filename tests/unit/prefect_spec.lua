@@ -150,6 +150,15 @@ describe("aci.prefect's requests", function()
       assert.equal(3, #sent)
    end)
 
+   it("takes a proxy that refuses as final too, and says whose settings to look at", function()
+      local refused = { err = { kind = "network", code = "proxy", message = "the proxy does not connect to p: 403" } }
+      local api, sent = client { refused }
+      assert.matches("HTTPS_PROXY", refusal(api.version, api).advice)
+      assert.equal(1, #sent)
+      refused = { err = { kind = "network", code = "connect", message = "connection refused" } }
+      assert.matches("PREFECT_API_URL", refusal(client({ refused }).version, (client { refused })).advice)
+   end)
+
    it("repeats after a time-out", function()
       local api, sent = client { { err = { kind = "timeout", message = "late" } }, fine }
       assert.equal("2.20.25", api:version())

@@ -65,7 +65,7 @@ local function delay(self, response, try)
    return base * (1 + 0.2 * math.random())
 end
 
-local UNREACHED = { connect = true, resolve = true, tls = true }
+local UNREACHED = { connect = true, resolve = true, tls = true, proxy = true }
 
 --- Nobody there is final until this client has been answered once: a wrong URL must say so at once.
 local function network_again(self, err)
@@ -108,9 +108,10 @@ end
 
 --- Nobody there before the first answer: it is the address that is wrong, or the server that is not running.
 local function explained(self, err)
-   if not self.answered and UNREACHED[err.code] and not err.advice then
-      err.advice = "does the Prefect server run, and is its address right (PREFECT_API_URL, prefect_url in config.lua)?"
-   end
+   if self.answered or not UNREACHED[err.code] or err.advice then return err end
+   err.advice = err.message:find "the proxy"
+      and "are HTTPS_PROXY and HTTP_PROXY right? A host in NO_PROXY is reached without them"
+      or "does the Prefect server run, and is its address right (PREFECT_API_URL, prefect_url in config.lua)?"
    return err
 end
 
