@@ -35,7 +35,8 @@ function typed.value(schema, name, text)
    local as_text = problems_of(schema, name, text)
    if #as_text == 0 then return text end
    local why = table.concat(problems or as_text, "; ")
-   return nil, problems and why or ("%s (%q is no JSON: %s)"):format(why, text, unreadable)
+   if problems or not text:find '^%s*[%[{"]' then return nil, problems and why or ("%s: %q"):format(why, text) end
+   return nil, ("%s (%q is no JSON: %s)"):format(why, text, unreadable)
 end
 
 --- What is given to the option: "NAME=VALUE" in its two parts.
