@@ -83,8 +83,17 @@ local function control_key(home)
    return key
 end
 
+-- Whoever removes the state folder of a running cloud means the cloud too: nobody could find it any more.
+local function end_with_folder(opened, home)
+   return task.spawn(function()
+      repeat task.sleep(2) until not fs.stat(home .. "/cloud.lock")
+      opened:log "the state folder is gone"
+      opened.shutdown()
+   end)
+end
+
 -- Serves until the listener is closed, by a TERM signal or by the controls.
-local function serve(opened, listening)
+local function serve(opened, listening, home)
    opened.shutdown = function()
       opened.stopping = true
       listening:close()
@@ -93,8 +102,9 @@ local function serve(opened, listening)
       task.wait(task.signal "TERM")
       opened.shutdown()
    end)
+   local folder <close> = end_with_folder(opened, home)
    listening:serve()
-   return watch
+   return watch, folder
 end
 
 --- Runs the cloud in this process until it is told to stop. `options`: prefect, strict, factor, prefect_auth,
@@ -123,7 +133,7 @@ function daemon.run(home, options)
    announce(opened, home)
    opened:log("listening on %d (TLS), %d (proxy), %d (Prefect)", opened.ports.https, opened.ports.proxy,
       opened.ports.prefect)
-   serve(opened, listening)
+   serve(opened, listening, home)
    opened:log "stopped"
    return ending
 end

@@ -19,6 +19,12 @@ describe("the REPL", function()
       return at
    end
 
+   local function stop_cloud()
+      local env = process.environment()
+      env.ACIHOST_HOME = folder .. "/home"
+      assert.equal(0, process.run({ args = { process.self(), "sim", "stop" }, env = env }).code)
+   end
+
    local function kept()
       return fs.read(history) or ""
    end
@@ -71,6 +77,8 @@ describe("the REPL", function()
       at:enter "az:get()"
       at:expect "local 'id'%)\nit is called so: Azure:get%(id, version%); help \"az:get\" says more\n>$"
       at:enter "none = nil":enter "none:get()":expect "%(global 'none'%)\n>$"
+      at:press "C-d":expect "ended with 0"
+      stop_cloud()
    end)
 
    it("tells an error without the program's own frames", function()
@@ -267,9 +275,7 @@ describe("the REPL", function()
       at:enter "kv.name":expect '\n"[%w-]+"\n>$'
       at:type "az:gro":press("Tab", "Tab"):expect "groups"
       at:press "C-u":press "C-d":expect "ended with 0"
-      local env = process.environment()
-      env.ACIHOST_HOME = folder .. "/home"
-      assert.equal(0, process.run({ args = { process.self(), "sim", "stop" }, env = env }).code)
+      stop_cloud()
    end)
 
    it("ends at the end of input and at os.exit", function()

@@ -64,6 +64,15 @@ describe("the local cloud as a process", function()
       assert.same({ pids[1], pids[1], pids[1] }, pids)
    end)
 
+   it("ends with its folder, which somebody removed", function()
+      local address = json.decode(sim("start", "--output", "json").stdout)
+      fs.remove_tree(home)
+      for _ = 1, 100 do
+         if process.start_time(address.pid) then task.sleep(0.1) end
+      end
+      assert.is_nil(process.start_time(address.pid))
+   end)
+
    it("comes back after it was killed", function()
       local address = json.decode(sim("start", "--output", "json").stdout)
       process.signal(address.pid, "KILL")
