@@ -240,6 +240,12 @@ task.spawn(function()
    task.wait(signal)
    end_group()
 end)
+-- With the state folder the cloud has gone, and what could find this group.
+task.spawn(function()
+   repeat task.sleep(2) until stopping or not fs.stat(folder)
+   if not stopping then end_group() end
+end)
+
 --- Azure tries for half an hour; then the group's provisioning has failed, and the group stays.
 local function without_images()
    if not pcall(stop.wait, stop, spec.give_up) then groupfiles.write(folder .. "/failed.json", { events = {} }) end

@@ -64,13 +64,22 @@ describe("the local cloud as a process", function()
       assert.same({ pids[1], pids[1], pids[1] }, pids)
    end)
 
-   it("ends with its folder, which somebody removed", function()
+   it("ends with its folder, which somebody removed, and its containers too", function()
       local address = json.decode(sim("start", "--output", "json").stdout)
+      local environment = process.environment()
+      environment.ACIHOST_HOME = home
+      local made = assert(process.run { args = { process.self(), "scripts/setup.lua" }, env = environment,
+         timeout = 60 })
+      assert.equal(0, made.code, made.stderr)
+      local group = home .. "/groups/" .. fs.list(home .. "/groups")[1]
+      local pids = { address.pid, json.decode(fs.read(group .. "/supervisor.json")).pid }
       fs.remove_tree(home)
-      for _ = 1, 100 do
-         if process.start_time(address.pid) then task.sleep(0.1) end
+      for _, pid in ipairs(pids) do
+         for _ = 1, 150 do
+            if process.start_time(pid) then task.sleep(0.1) end
+         end
+         assert.is_nil(process.start_time(pid))
       end
-      assert.is_nil(process.start_time(address.pid))
    end)
 
    it("comes back after it was killed", function()
