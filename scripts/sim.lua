@@ -68,8 +68,8 @@ function commands.run(_, options)
 end
 
 function commands.start(_, options)
-   local address, fresh = daemon.start(home, run_options(options))
-   show(address, options, fresh and "was started" or "runs")
+   local address, done = daemon.start(home, run_options(options))
+   show(address, options, done and "was " .. done or "runs")
 end
 
 function commands.stop()

@@ -191,7 +191,7 @@ end
 
 --- Finds the cloud of a home or starts it in the background; two at once end in one. One of another
 -- version, or with other options than asked for, is restarted.
--- @return its addresses, and whether it was started
+-- @return its addresses, and what was done: "started", "restarted" or false
 function daemon.start(home, options)
    assert(fs.mkdir(home, tonumber("700", 8)))
    local lock <close> = assert(fs.lock(home .. "/start.lock", { wait = START_LIMIT * 2 }))
@@ -207,7 +207,7 @@ function daemon.start(home, options)
    end
    local address = wait_for(home, launch(home, kept))
    assert(fs.write(home .. "/options.json", json.encode(json.object(kept)), { mode = PRIVATE }))
-   return address, true, lock
+   return address, running and "restarted" or "started", lock
 end
 
 --- Ends the cloud of a home and its containers; false when none runs.

@@ -30,9 +30,19 @@ local SCHEMA = {
    "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 }
 
+local DAMAGED = { SQLITE_NOTADB = true, SQLITE_CORRUPT = true }
+
+-- assert, with a word for whoever has a damaged file.
+local function must(value, err)
+   if not value and DAMAGED[err.code] then
+      err.advice = "the local cloud's state is damaged: acihost sim.lua reset throws it away, setup.lua makes it anew"
+   end
+   return assert(value, err)
+end
+
 --- Opens the store at a path (":memory:" for one that is not kept).
 function state.open(path)
-   local db = assert(store.open(path))
+   local db = must(store.open(path))
    local self = setmetatable({ db = db, depth = 0 }, methods)
    for _, statement in ipairs(SCHEMA) do
       self:schema(statement)
@@ -42,7 +52,7 @@ end
 
 --- Makes a table of a service's own; `statement` is CREATE ... IF NOT EXISTS.
 function methods:schema(statement)
-   assert(self.db:exec(statement))
+   must(self.db:exec(statement))
 end
 
 function methods:close()

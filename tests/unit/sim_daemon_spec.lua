@@ -106,6 +106,17 @@ describe("the local cloud as a process", function()
       assert.equal(0, sim("start").code)
    end)
 
+   it("says what helps where its state is damaged", function()
+      assert(fs.write(home .. "/cloud.db", ("no database"):rep(500)))
+      local refused = sim "start"
+      assert.equal(1, refused.code)
+      assert.matches("sim%.lua reset", refused.stderr)
+      assert.equal(0, sim("reset").code)
+      assert.matches("was started", sim("start").stdout)
+      assert.matches("runs", sim("start").stdout)
+      assert.matches("was restarted", sim("start", "--prefect", "3").stdout)
+   end)
+
    it("says clearly that a port is taken", function()
       local address = json.decode(sim("start", "--output", "json").stdout)
       sim "stop"
