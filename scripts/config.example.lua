@@ -40,7 +40,8 @@ return {
    -- agent = "prefect-agent",                -- the container group of the agent
    -- principal = "prefect-aci",              -- display name of the service principal
 
-   -- Tags for all that takes tags, as a policy of yours may want them; a tag taken out here stays on what has it.
+   -- Tags for all that takes tags, as a policy of yours may want them; a tag taken out here stays on what has it. On
+   -- Prefect 3 the container groups of runs get them too; Prefect 2's infrastructure block knows no tags.
    -- tags = { team = "data", stage = "dev" },  -- [ACIHOST_TAGS, as team=data,stage=dev]
 
    -- What the service principal may do: "custom" is the least that suffices, "Contributor" the original's.

@@ -39,7 +39,7 @@ local config = {}
 ---@field job_image? string
 ---@field job_cpu number CPUs of a flow run's container group
 ---@field job_memory number its memory in GB
----@field tags table<string, string> on every resource that takes tags, beside our own
+---@field tags table<string, string> on every resource that takes tags, beside our own; on Prefect 3 on the groups of runs too
 ---@field registry false|string name of the container registry for our own image; derived for `true`
 ---@field authority string login host
 ---@field arm_endpoint string

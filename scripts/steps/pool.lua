@@ -31,10 +31,18 @@ local function defaults(c, block)
    }
 end
 
+--- The tags of the settings for the runs' groups too; "[" would begin an expression of the template.
+local function tags(c)
+   local all = {}
+   for name, value in pairs(c.config.tags) do all[name] = value:gsub("^%[", "[[") end
+   return next(all) and all or nil
+end
+
 local function template(c, block)
    local text = assert(json.decode(assert(fs.read(file)), { comments = true }))
    local properties = text.variables.properties
    for name, value in pairs(defaults(c, block)) do properties[name].default = value end
+   text.job_configuration.arm_template.resources[1].tags = tags(c)
    return text
 end
 

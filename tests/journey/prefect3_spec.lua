@@ -82,6 +82,20 @@ describe("the set-up on the local cloud's Prefect 3", function()
       assert.matches("change   work pool armaci.-cpu%.default: [%d.]+ %-> 2\n.-memory%.default: [%d.]+ %-> 3.5\n", out)
    end)
 
+   it("gives the groups of runs the tags of the settings", function()
+      here:good({ "setup" }, { ACIHOST_TAGS = "team=data,note=[x]" })
+      here:good { "run", "Simple Demo/Simple Deployment", "--job-variable", "keep_container_group=true" }
+      assert.equal("data\t[x]\n", asked [[
+         local run = c.prefect:runs(nil, 1)[1]
+         for _, each in ipairs(c.azure:resources()) do
+            if (each.tags or {})["prefect-flow-run"] == run.id then
+               print(each.tags.team, each.tags.note)
+               c.azure:delete(each.id)
+            end
+         end]])
+      here:good { "setup" }
+   end)
+
    it("gives one run another job variable", function()
       local _, err = here:good { "run", "Simple Demo/Simple Deployment", "--job-variable", "env.SPOKEN=word",
          "--job-variable", "cpu=2" }
