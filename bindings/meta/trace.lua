@@ -10,6 +10,13 @@ local trace = {}
 ---@param write? fun(line: string) # takes the lines; default: standard error
 function trace.to(level, write) end
 
+--- Tells only of waits of a second and more before another try; what the scripts do on a terminal without -v.
+function trace.long_waits() end
+
+--- What goes to standard error goes through `to` from now on. For who draws there, such as aci.progress.
+---@param to fun(line: string)
+function trace.through(to) end
+
 --- At level 1 and above one line about what a client has decided by itself, such as to ask again.
 ---@param format string # as string.format
 function trace.decision(format, ...) end

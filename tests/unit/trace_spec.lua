@@ -1,9 +1,11 @@
 -- What -v, -vv and -vvv show: exchanges, decisions, and no secret from whichever place.
 local http   = require "aci.http"
 local json   = require "aci.json"
+local process = require "aci.process"
 local secret = require "aci.secret"
 local server = require "aci.server"
 local task   = require "aci.task"
+local terminal = require "tests.support.terminal"
 local trace  = require "aci.trace"
 
 local lines
@@ -96,6 +98,24 @@ describe("the trace", function()
          { headers = { ["content-type"] = "application/octet-stream" }, body = "\0\1\2" })
       assert.truthy(told():find("<the file /tmp/x>", 1, true))
       assert.truthy(told():find("<3 bytes of application/octet-stream>", 1, true))
+   end)
+
+   it("tells a terminal without -v what a second and more is waited for, beside what is drawn there", function()
+      local one <close> = answering { { 503, { ["retry-after-ms"] = "1" } }, { 503, { ["retry-after-ms"] = "1000" } },
+         { 200 } }
+      local script = ([[
+         print "the first line" -- tmux keeps what is cleared from there
+         require "aci.cli".parse({}, { usage = "x" })
+         local progress = require "aci.cli".progress()
+         progress:update("storage", "creating")
+         assert(require "aci.http".request { url = %q, timeout = 5 })
+         progress:finish("storage", "done")]]):format(one.url)
+      local at = terminal.open({ process.self(), "-e", script }, ".")
+      local shown = at:expect "ended with 0"
+      at:close()
+      assert.matches("answered 503; try 3 of 4 in 1%.?%d* s\n", shown)
+      assert.is_nil(shown:find("try 2", 1, true))
+      assert.equal(1, select(2, shown:gsub("storage", "")), shown)
    end)
 
    it("is silent at 0", function()
@@ -221,7 +241,6 @@ end)
 
 describe("the scripts' -v", function()
    it("shows requests on standard error only", function()
-      local process = require "aci.process"
       local one <close> = answering { { 200, { ["content-type"] = "text/plain" }, "hello" } }
       local function script(flag)
          return process.run { args = { process.self(), "-e", ([[

@@ -243,6 +243,8 @@ function cli.parse(args, spec)
    options.output = options.output or "table"
    if options.verbose > 0 then
       require("aci.trace").to(options.verbose)
+   elseif term.isatty "stderr" then
+      require("aci.trace").long_waits()
    end
    return options, reader.rest
 end

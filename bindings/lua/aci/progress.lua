@@ -3,6 +3,7 @@
 
 local clock = require "aci.clock"
 local term = require "aci.term"
+local trace = require "aci.trace"
 
 local progress = {}
 
@@ -31,7 +32,11 @@ function progress.new(options)
       live = term.controls "stderr"
    end
    local write = options.write or function(text) io.stderr:write(text) end
-   return setmetatable({ live = live, write = write, active = {}, shown = 0 }, Progress)
+   local self = setmetatable({ live = live, write = write, active = {}, shown = 0 }, Progress)
+   if live and not options.write then
+      trace.through(function(line) self:say((line:gsub("\n$", ""))) end)
+   end
+   return self
 end
 
 function Progress:format(line, word, text)

@@ -6,7 +6,12 @@ local term = require "aci.term"
 
 local trace = {}
 
-local level, write = 0, nil
+local level = 0
+
+local function to_stderr(line) io.stderr:write(line) end
+
+local drawn = to_stderr -- by whoever draws on standard error
+local write
 
 -- Longer bodies are cut; a script's user wants to see what was meant, not all of a template.
 local MOST = 16384
@@ -99,11 +104,28 @@ local function on_event(event, fields)
    end
 end
 
+local function on_long_wait(event, fields)
+   if event == "retry" and fields.wait >= 1 then
+      decided.retry(fields)
+   end
+end
+
 --- Begins to tell, so much as `wanted` says: 0 (nothing) to 3. `to` takes the lines (standard error).
 function trace.to(wanted, to)
    level = wanted
-   write = to or function(line) io.stderr:write(line) end
+   write = to or function(line) drawn(line) end
    http.trace = wanted > 0 and on_event or nil
+end
+
+--- Tells only why a second and more is waited for before another try: who sits at a terminal wonders.
+function trace.long_waits()
+   trace.to(0)
+   http.trace = on_long_wait
+end
+
+--- What goes to standard error goes through `to` from now on, which has lines of its own there.
+function trace.through(to)
+   drawn = to
 end
 
 --- What must not be shown wherever it comes up, from now on; for what a script knows to be secret.
