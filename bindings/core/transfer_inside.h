@@ -1,4 +1,5 @@
-/* The inside of a transfer, shared by transfer.c (its life) and transfer_setup.c (its options). */
+/* The inside of a transfer, shared by transfer.c (its life), transfer_setup.c (its options) and
+ * transfer_callbacks.c. */
 #ifndef ACI_TRANSFER_INSIDE_H
 #define ACI_TRANSFER_INSIDE_H
 
@@ -31,6 +32,12 @@ struct aci_transfer {
 
 /* Copies the options and sets up the handle, its callbacks apart. 0 or errno. */
 int aci_transfer_prepare(aci_transfer *transfer, const aci_transfer_options *options);
+
+/* Tells its handle what to call. */
+void aci_transfer_set_callbacks(aci_transfer *transfer);
+
+void aci_transfer_moved(aci_transfer *transfer); /* something came or went: it does not stall */
+void aci_transfer_read_status(aci_transfer *transfer);
 
 /* Host and port where it goes, for messages: in `room` where that has to be written. */
 const char *aci_transfer_peer(const aci_transfer *transfer, char *room, size_t size);
