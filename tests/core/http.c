@@ -151,7 +151,9 @@ static void test_headers(void) {
     CHECK(strcmp(name, "a-b") == 0 && strcmp(value, "x y z") == 0);
     CHECK(aci_headers_next(&headers, &at, &name, &value));
     CHECK(strcmp(name, "empty") == 0 && *value == '\0');
-    CHECK(!aci_headers_next(&headers, &at, &name, &value));
+    CHECK(!aci_headers_next(&headers, &at, &name, &value) && !headers.repeats);
+    CHECK(add_line(&headers, "HTTP/1.1 200 OK\r\n") == 0 && add_line(&headers, "Vary: a\r\n") == 0);
+    CHECK(!headers.repeats && add_line(&headers, "vary: b\r\n") == 0 && headers.repeats);
     aci_headers_drop(&headers);
 }
 

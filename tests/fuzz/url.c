@@ -3,8 +3,8 @@
  * sources: bindings/core/url.c bindings/core/headers.c bindings/core/retry.c
  * sources: bindings/core/challenge.c bindings/core/encode.c
  *
- * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end,
- * challenges written anew are read as the same ones. */
+ * Beyond "no crash": parts stay inside the text, what is escaped comes back, a head's texts end and
+ * its repeated names are known, challenges written anew are read as the same ones. */
 #include "../../bindings/core/challenge.h"
 #include "../../bindings/core/encode.h"
 #include "../../bindings/core/headers.h"
@@ -55,6 +55,13 @@ static void check_resolve(const char *text) {
     free(url);
 }
 
+/* Two of one name are never read as if there were one. */
+static void check_repeats(const aci_headers *headers, const char *name, size_t at) {
+    const char *other, *value;
+    while (aci_headers_next(headers, &at, &other, &value))
+        require(headers->repeats || strcmp(name, other) != 0);
+}
+
 static void check_headers(const char *text) {
     aci_headers headers = {0};
     const char *name, *value;
@@ -65,8 +72,10 @@ static void check_headers(const char *text) {
         aci_headers_line(&headers, text, length);
         text += length;
     }
-    while (aci_headers_next(&headers, &at, &name, &value))
+    while (aci_headers_next(&headers, &at, &name, &value)) {
         require(at <= headers.length && aci_retry_after(name, value, 0) >= -1);
+        check_repeats(&headers, name, at);
+    }
     aci_headers_drop(&headers);
 }
 
