@@ -21,7 +21,8 @@ local http = {}
 ---@class aci.http.Retry
 ---@field tries? integer altogether, the first included (4)
 ---@field max_wait? number longest single wait in seconds (60); asked for more, the answer is returned
----@field safe? boolean sending twice is as good as once: for POST and PATCH
+---@field safe? boolean sending twice is as good as once: true for POST and PATCH that are so; false for PUT and
+--- DELETE that are not, which then are not even sent again where a kept connection turns out dead
 
 ---@class aci.http.Options
 ---@field url string|aci.secret absolute, http or https; sent byte for byte, so spaces must be escaped

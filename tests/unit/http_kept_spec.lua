@@ -57,6 +57,23 @@ describe("a kept connection", function()
       assert.equal(peers[2], peers[3])
    end)
 
+   it("that breaks when it is used again has the request sent once more, unless that is not safe", function()
+      local arrived = 0
+      local s <close> = serve(function(request)
+         arrived = arrived + 1
+         if arrived % 2 == 1 then request:respond(204) else request:close() end
+      end)
+      local function put(retry)
+         arrived = 0
+         assert.equal(204, http.request({ url = s.url }).status)
+         local response, err = http.request { url = s.url, method = "PUT", body = "x", retry = retry }
+         return arrived, response and response.status or err.code
+      end
+      assert.same({ 3, 204 }, { put(false) })
+      assert.same({ 2, "reset" }, { put { tries = 1, safe = false } })
+      assert.same({ 2, "reset" }, { put { tries = 3, safe = false } })
+   end)
+
    it("is nothing that could end a wait", function()
       local s <close> = serve(function(request) request:respond(204) end)
       local result = assert(process.run { timeout = 10, args = { process.self(), "-e", ([[

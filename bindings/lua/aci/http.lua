@@ -81,7 +81,9 @@ local function set_policy(plan, retry)
       plan.tries = 1
    elseif retry then
       plan.tries, plan.max_wait = retry.tries or plan.tries, retry.max_wait or plan.max_wait
-      plan.replay = plan.replay or retry.safe or false
+      if retry.safe ~= nil then
+         plan.replay = retry.safe
+      end
    end
 end
 

@@ -67,7 +67,7 @@ end
 -- @return its operation; or nil and how long to wait
 local function put(held, body)
    local url = held.azure:address(held.group)
-   local response = held.azure:send("PUT", url, { json = body, retry = false, timeout = 30,
+   local response = held.azure:send("PUT", url, { json = body, retry = { tries = 1, safe = false }, timeout = 30,
       accept = { [429] = true } })
    if response.status == 429 then return nil, held.place.paces.creates:refused(response.headers) end
    held.place.paces.creates:answered(response.headers)
