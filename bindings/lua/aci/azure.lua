@@ -74,7 +74,7 @@ local function unregistered(response)
 end
 
 --- One request. Providers that the subscription lacks get registered, each once (a template may need some).
--- `options`: json or body, headers, accept, timeout, secret_body, safe, retry (false: sent once).
+-- `options`: json or body, headers, accept, timeout, secret_body, safe, retry (as http.request has it).
 function Azure:send(method, url, options)
    local request = {
       method = method, url = url, json = options.json, body = options.body, headers = options.headers,
